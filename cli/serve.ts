@@ -1,0 +1,157 @@
+/**
+ * `voicegw serve`: answers calls until it is told to stop.
+ *
+ * @module
+ */
+
+import type { Logger } from "@logtape/logtape";
+import type { Command } from "commander";
+import { formatIssue } from "../src/config/issue.ts";
+import { Gateway } from "../src/gateway/gateway.ts";
+import type { GatewayObserver } from "../src/gateway/observer.ts";
+import { BindError } from "../src/runtime/ports.ts";
+import { createRuntime } from "../src/runtime/runtime.ts";
+import { describeMessage } from "../src/sip/message/serialize.ts";
+import { formatSocketAddress } from "../src/base/socket_address.ts";
+import { callLine } from "./call_line.ts";
+import type { CliIo } from "./cli_io.ts";
+import { EXIT_USAGE, readConfigFile } from "./config_file.ts";
+import { openLog } from "./log.ts";
+import { startScreen } from "./start_screen.ts";
+
+interface ServeOptions {
+  readonly config: string;
+  readonly trace?: boolean;
+}
+
+const EXIT_FAILED = 1;
+
+const HELP = `
+Signals:
+  SIGHUP             reads the file again: routes and limits apply to new calls, or nothing does
+  SIGTERM, Ctrl-C    takes no more calls and ends with the last one; a second one ends them all
+
+Example:
+  voicegw serve --config routes.yaml
+`;
+
+/** Adds the command. */
+export function register(program: Command, io: CliIo): void {
+  program.command("serve")
+    .summary("answer calls")
+    .description("Answers calls as a routing file says, until it is told to stop.")
+    .option("-c, --config <file>", "the routing file", "routes.yaml")
+    .option("--trace", "log every SIP message in one line")
+    .addHelpText("after", HELP)
+    .action(async (options: ServeOptions) => {
+      io.setExitCode(await serve(options, io));
+    });
+}
+
+async function serve(options: ServeOptions, io: CliIo): Promise<number> {
+  const read = await readConfigFile(options.config, io);
+  if (read === undefined) return EXIT_USAGE;
+  const { config, warnings } = read;
+  const format = config.log.format ?? (io.isTerminal ? "pretty" : "json");
+  const logger = await openLog({ level: config.log.level, format, write: io.stderr });
+  const gateway = new Gateway({
+    runtime: createRuntime(),
+    config,
+    environment: io.env,
+    observer: observe(logger, { format, trace: options.trace === true }),
+  });
+  try {
+    await gateway.start();
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    io.stderr(`${options.config}: sip.listen: ${error.message}\n`);
+    return EXIT_FAILED;
+  }
+  if (format === "pretty") io.stderr(startScreen(config, gateway.listeners));
+  else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
+  for (const warning of warnings) logger.warning("{text}", { text: formatIssue(warning) });
+  await untilStopped(gateway, options.config, { io, logger });
+  return 0;
+}
+
+/** Resolves when the gateway is closed: drained after the first signal, or stopped by a second one. */
+function untilStopped(
+  gateway: Gateway,
+  file: string,
+  { io, logger }: { io: CliIo; logger: Logger },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let asked = 0;
+    const stop = () => {
+      asked++;
+      if (asked > 2) return;
+      if (asked === 2) {
+        logger.info("Stopping: calls are ended now");
+      } else {
+        const { calls } = gateway;
+        logger.info("Draining: no more calls; {calls} to finish; a second signal ends them", {
+          calls,
+        });
+      }
+      const done = asked === 2 ? gateway.stop() : gateway.drain().then(() => gateway.stop());
+      done.then(resolve, reject);
+    };
+    io.onSignal("SIGTERM", stop);
+    io.onSignal("SIGINT", stop);
+    io.onSignal("SIGHUP", () => void reload(gateway, file, { io, logger }));
+  });
+}
+
+async function reload(
+  gateway: Gateway,
+  file: string,
+  { io, logger }: { io: CliIo; logger: Logger },
+): Promise<void> {
+  const read = await readConfigFile(file, io);
+  if (read === undefined) {
+    logger.error("Not reloaded: {file} has errors, the former routes stay", { file });
+    return;
+  }
+  const { config } = read;
+  const needRestart = gateway.reload(config);
+  if (needRestart.length > 0) {
+    const keys = needRestart.join(" and ");
+    logger.error("Not reloaded: {keys} changed, which needs a restart", { keys });
+    return;
+  }
+  logger.info("Reloaded: {routes} routes", { routes: config.routes.length });
+}
+
+function observe(
+  logger: Logger,
+  options: { readonly format: "pretty" | "json"; readonly trace: boolean },
+): GatewayObserver {
+  return {
+    log: (level, message, fields) => {
+      const text = options.format === "pretty" ? withFields(message, fields) : message;
+      // A message is text, not a template: braces in it mean themselves
+      logger[level]("{text}", { text, ...(options.format === "json" ? fields : {}) });
+    },
+    callEnded: (record) => {
+      if (options.format === "json") {
+        logger.info("Call ended", { record });
+      } else logger.info("{line}", { line: callLine(record) });
+    },
+    ...(options.trace
+      ? {
+        message: (direction, message, flow) => {
+          const arrow = direction === "received" ? "←" : "→";
+          const line = `${arrow} ${formatSocketAddress(flow.remote)} ${describeMessage(message)}`;
+          logger.info("{line}", { line });
+        },
+      }
+      : {}),
+  };
+}
+
+function withFields(message: string, fields: Readonly<Record<string, string | number>>): string {
+  const { call, ...rest } = fields;
+  const shown = Object.entries(rest).map(([name, value]) => `${name}=${value}`);
+  if (call !== undefined) shown.push(`call=${String(call).slice(-8)}`);
+  return shown.length === 0 ? message : `${message} (${shown.join(" ")})`;
+}

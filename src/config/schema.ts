@@ -1,0 +1,175 @@
+/**
+ * Every key of the configuration as data: one definition for its type, its default, its check and
+ * its JSON Schema.
+ *
+ * Names of fields equal the keys of the file. Durations are milliseconds once read.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Route } from "../route/route.ts";
+import { routeSchema } from "./schema_route.ts";
+import { allowedSources, duration, ipAddress, listenAddress, portRange } from "./schema_values.ts";
+
+export type { HandlerSpec, Route } from "../route/route.ts";
+export type { AllowedSources, ListenAddress, PortRange } from "./schema_values.ts";
+
+const DAY = 86_400_000;
+
+const sipSchema = z.strictObject({
+  listen: z.array(listenAddress()).min(1).max(16)
+    .prefault(["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]).meta({
+      title: "Listen",
+      description: "Where SIP is spoken: udp:// and tcp:// with a literal address and a port.",
+      examples: [["udp://10.0.0.5:5060"], ["udp://[::]:5060"]],
+    }),
+  advertise: ipAddress({ unspecified: false }).optional().meta({
+    title: "Advertised address",
+    description: "The address written into Via, Contact and SDP, such as the public one of a " +
+      "NAT; default: the local address towards the peer.",
+    examples: ["203.0.113.10"],
+  }),
+  allow: allowedSources().prefault(["private"]).meta({
+    title: "Allowed sources",
+    description: "Who may call: ranges of addresses, private (loopback and private ranges), any.",
+    examples: [["private", "198.51.100.0/24"], ["any"]],
+  }),
+  refuse: z.union([z.enum(["drop", "403"]), z.literal(403)])
+    .transform((given): "drop" | "403" => given === "drop" ? "drop" : "403").prefault("drop").meta({
+      title: "Refusal",
+      description: "What a source that is not allowed gets: nothing (drop), or 403.",
+      examples: ["drop", 403],
+    }),
+  t1: duration({ least: 10, most: 10_000 }).prefault("500ms").meta({
+    title: "Timer T1",
+    description: "Estimate of the round trip, RFC 3261 §17.1.1.1. T2 is 8 times as long, T4 10 " +
+      "times, and an unanswered request is given up after 64 times.",
+    examples: ["500ms", "250ms"],
+  }),
+}).prefault({}).meta({
+  title: "SIP",
+  description: "Signalling: where to listen and who may call.",
+});
+
+const rtpSchema = z.strictObject({
+  address: ipAddress({ unspecified: true }).optional().meta({
+    title: "Address",
+    description: "Where RTP is received and sent from; default: the address that the SIP request " +
+      "arrived at.",
+    examples: ["10.0.0.5"],
+  }),
+  ports: portRange().prefault("10000-20000").meta({
+    title: "Ports",
+    description: "Both ends included. A call takes an even port for RTP and the next for RTCP.",
+    examples: ["10000-20000"],
+  }),
+  codecs: z.array(z.enum(["PCMU", "PCMA"])).min(1).check((context) => {
+    if (new Set(context.value).size === context.value.length) return;
+    const message = "The list names a codec twice";
+    context.issues.push({ code: "custom", message, input: context.value });
+  }).default(["PCMU", "PCMA"]).meta({
+    title: "Codecs",
+    description: "Codecs that are taken, in the order of our preference.",
+    examples: [["PCMA", "PCMU"]],
+  }),
+  dtmf_payload_type: z.int().min(96).max(127).default(101).meta({
+    title: "Payload type of DTMF",
+    description: "Used when we offer; an answer uses the offerer's number. RFC 4733.",
+    examples: [101],
+  }),
+  timeout: duration({ least: 1000, most: DAY, zero: true }).prefault("30s").meta({
+    title: "Silence of the network",
+    description: "A call without any RTP for this long ends, hold excepted; 0s: never.",
+    examples: ["30s", "0s"],
+  }),
+  latch: z.enum(["auto", "strict"]).default("auto").meta({
+    title: "Latch",
+    description: "Whom audio goes to before any has come. auto: the address in the SDP. strict: " +
+      "nobody, so that an SDP cannot aim our audio at a third party.",
+    examples: ["strict"],
+  }),
+}).prefault({}).meta({ title: "RTP", description: "Audio on the network." });
+
+const limitsSchema = z.strictObject({
+  calls: z.int().min(1).max(100_000).default(500).meta({
+    title: "Calls at once",
+    description: "One more is refused with 503 and Retry-After.",
+    examples: [200],
+  }),
+  calls_per_second: z.int().min(1).max(100_000).default(200).meta({
+    title: "New calls a second",
+    description: "More are refused with 503 and Retry-After.",
+    examples: [50],
+  }),
+  duration: duration({ least: 1000, most: 7 * DAY }).prefault("4h").meta({
+    title: "Longest call",
+    description: "A call that lasts longer is ended; a route can say less or more.",
+    examples: ["4h", "30m"],
+  }),
+  setup: duration({ least: 1000, most: 600_000 }).prefault("60s").meta({
+    title: "Longest setup",
+    description: "A call whose handler has not started within this time is refused.",
+    examples: ["60s"],
+  }),
+}).prefault({}).meta({ title: "Limits", description: "How much one process takes on." });
+
+const logSchema = z.strictObject({
+  level: z.enum(["debug", "info", "warning", "error"]).default("info").meta({
+    title: "Level",
+    description: "The least serious messages that are written.",
+    examples: ["debug"],
+  }),
+  format: z.enum(["pretty", "json"]).optional().meta({
+    title: "Format",
+    description: "Lines for people, or one JSON object a line; default: pretty on a terminal, " +
+      "json otherwise.",
+    examples: ["json"],
+  }),
+}).prefault({}).meta({ title: "Log", description: "What is written, to standard error." });
+
+/** The whole file, before routes are named and their references checked. */
+export const fileSchema = z.strictObject({
+  sip: sipSchema,
+  rtp: rtpSchema,
+  limits: limitsSchema,
+  routes: z.array(routeSchema).min(1).max(10_000).meta({
+    title: "Routes",
+    description: "The routing table. The first route whose conditions all hold takes the call; " +
+      "without one, the caller gets 404.",
+    examples: [[{ exec: ["cat"] }]],
+  }),
+  log: logSchema,
+}).meta({
+  title: "voicegw configuration",
+  description: "Which calls voicegw takes, and which program answers them.",
+});
+
+type FileOutput = z.output<typeof fileSchema>;
+
+/** A configuration that holds: checked, with defaults filled in. */
+export interface Config {
+  readonly sip: Readonly<FileOutput["sip"]>;
+  readonly rtp: Readonly<Omit<FileOutput["rtp"], "codecs">> & {
+    /** In the order of our preference. */
+    readonly codecs: readonly FileOutput["rtp"]["codecs"][number][];
+  };
+  readonly limits: Readonly<FileOutput["limits"]>;
+  readonly routes: readonly Route[];
+  readonly log: Readonly<FileOutput["log"]>;
+}
+
+/** Makes the JSON Schema (draft 2020-12) of the file, for editors to complete and check it. */
+export function jsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(fileSchema, {
+    io: "input",
+    target: "draft-2020-12",
+    // Examples are of the input here, but are left out where a value is read into another type.
+    override: ({ zodSchema, jsonSchema }) => {
+      const examples = z.globalRegistry.get(zodSchema)?.examples;
+      if (examples !== undefined) jsonSchema.examples = examples as unknown[];
+    },
+  });
+  // Drops what overrides left undefined.
+  return JSON.parse(JSON.stringify(schema)) as Record<string, unknown>;
+}

@@ -1,0 +1,213 @@
+/**
+ * Kinds of values that several keys of the configuration share: durations, addresses, port ranges,
+ * templates.
+ *
+ * Each reads what the file holds into what the program uses, and is described to JSON Schema by
+ * its input.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { IpRange } from "../base/socket_address.ts";
+import {
+  formatSocketAddress,
+  isIpAddress,
+  parseIpRange,
+  PRIVATE_RANGES,
+} from "../base/socket_address.ts";
+import type { Millis } from "../base/units.ts";
+import { parseTemplate, PLACEHOLDER_FACTS } from "../route/template.ts";
+import { DURATION_PATTERN, formatDuration, parseDuration } from "./duration.ts";
+import { didYouMean } from "./suggestion.ts";
+
+/** Where the SIP side listens. */
+export interface ListenAddress {
+  readonly transport: "udp" | "tcp";
+  /** Literal IPv4 or IPv6 address, without brackets. */
+  readonly address: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+}
+
+/** Who may call. */
+export interface AllowedSources {
+  readonly ranges: readonly IpRange[];
+  /** Everybody may; `ranges` then says nothing. */
+  readonly any: boolean;
+}
+
+/** Ports for RTP and RTCP, both ends included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+type Read<T> = { readonly value: T } | { readonly reason: string };
+
+/** Text that is read into something else, or refused with a reason. */
+function read<T>(parse: (text: string) => Read<T>) {
+  return z.string().transform((text, context): T => {
+    const result = parse(text);
+    if ("value" in result) return result.value;
+    context.issues.push({ code: "custom", message: result.reason, input: text });
+    return z.NEVER;
+  });
+}
+
+/**
+ * A duration with its unit, from `least` to `most` milliseconds; `zero` lets `0s` in beside them.
+ */
+export function duration(limits: { least: Millis; most: Millis; zero?: boolean }) {
+  const range = `from ${formatDuration(limits.least)} to ${formatDuration(limits.most)}` +
+    (limits.zero ? ", or 0s" : "");
+  const schema = z.union([z.string(), z.number()]).transform((value, context): Millis => {
+    const millis = typeof value === "string" ? parseDuration(value) : undefined;
+    const fits = millis !== undefined &&
+      ((millis >= limits.least && millis <= limits.most) || (limits.zero && millis === 0));
+    if (fits) return millis;
+    const message = typeof value === "number"
+      ? `The unit is missing, write such as ${value}s or ${value}ms`
+      : millis === undefined
+      ? `"${shorten(value)}" is not a duration, write such as 20ms, 30s, 5m or 4h`
+      : `${value} is out of range, write a duration ${range}`;
+    context.issues.push({ code: "custom", message, input: value });
+    return z.NEVER;
+  });
+  return schema.meta({ anyOf: undefined, type: "string", pattern: DURATION_PATTERN });
+}
+
+/** `udp://0.0.0.0:5060`, `tcp://[::]:5060`. */
+export function listenAddress() {
+  return read<ListenAddress>((text) => {
+    const parts = /^([a-z]+):\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?$/.exec(text);
+    if (parts === null) {
+      return { reason: `"${shorten(text)}" is not an address to listen on, ${LISTEN_EXAMPLE}` };
+    }
+    const transport = parts[1] as string;
+    const host = parts[2] as string;
+    const address = host.startsWith("[") ? host.slice(1, -1) : host;
+    const port = Number(parts[3] ?? 5060);
+    if (transport !== "udp" && transport !== "tcp") {
+      return { reason: `Unknown transport "${transport}", use udp or tcp` };
+    }
+    if (!isIpAddress(address) || host.startsWith("[") !== address.includes(":")) {
+      return { reason: `"${host}" is not a literal address, ${LISTEN_EXAMPLE}` };
+    }
+    if (port > 65_535) return { reason: `Port ${port} is too large, the most is 65535` };
+    return { value: { transport, address, port } };
+  });
+}
+
+const LISTEN_EXAMPLE = "write such as udp://0.0.0.0:5060 or tcp://[::1]:5060";
+
+/** Writes an address to listen on as the file does. */
+export function formatListen(listen: ListenAddress): string {
+  return `${listen.transport}://${formatSocketAddress(listen)}`;
+}
+
+/** A literal address. */
+export function ipAddress(options: { unspecified: boolean }) {
+  return read<string>((text) => {
+    if (!isIpAddress(text)) {
+      return { reason: `"${shorten(text)}" is not a literal address, write such as 203.0.113.10` };
+    }
+    if (!options.unspecified && isUnspecified(text)) {
+      return { reason: `${text} is no address that others can send to` };
+    }
+    return { value: text };
+  });
+}
+
+/** Tells whether an address stands for "any of mine". */
+export function isUnspecified(address: string): boolean {
+  const range = parseIpRange(address);
+  return range !== undefined && range.bytes.every((byte) => byte === 0);
+}
+
+/** A list of ranges, `private` and `any`. */
+export function allowedSources() {
+  const entry = z.string().check((context) => {
+    const text = context.value;
+    if (text === "any" || text === "private" || parseIpRange(text) !== undefined) return;
+    const message = `"${shorten(text)}" is not a range of addresses, write such as 10.0.0.0/8, ` +
+      "192.0.2.7, private or any";
+    context.issues.push({ code: "custom", message, input: text });
+  });
+  return z.array(entry).min(1).max(1000).transform((entries): AllowedSources => ({
+    any: entries.includes("any"),
+    ranges: entries.flatMap((text) => {
+      if (text === "private") return PRIVATE_RANGES;
+      const range = parseIpRange(text);
+      return range === undefined ? [] : [range];
+    }),
+  }));
+}
+
+/** `10000-20000`. */
+export function portRange() {
+  return read<PortRange>((text) => {
+    const parts = /^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(text);
+    if (parts === null) {
+      return { reason: `"${shorten(text)}" is not a range of ports, write such as 10000-20000` };
+    }
+    const range = { first: Number(parts[1]), last: Number(parts[2]) };
+    if (range.first < 1 || range.last > 65_535) {
+      return { reason: "Ports are numbers from 1 to 65535" };
+    }
+    if (countPortPairs(range) < 1) {
+      return { reason: `${text} holds no pair of an even port and the next one` };
+    }
+    return { value: range };
+  });
+}
+
+/** Counts the pairs of an even port (RTP) and the next one (RTCP). RFC 3550 §11. */
+export function countPortPairs(range: PortRange): number {
+  const firstEven = range.first + range.first % 2;
+  return Math.max(0, Math.floor((range.last - firstEven + 1) / 2));
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+
+/** Longest text of one value. */
+const TEXT_MAX = 4096;
+
+/** Text; a number is taken as the text that it is written as. */
+export function text() {
+  return z.union([z.string(), z.number()]).transform((value, context): string => {
+    const written = String(value);
+    const reason = written.length > TEXT_MAX
+      ? `The text is too long, the most is ${TEXT_MAX} characters`
+      : CONTROL_CHARACTER.test(written)
+      ? "The text holds a control character or a line break"
+      : undefined;
+    if (reason === undefined) return written;
+    context.issues.push({ code: "custom", message: reason, input: value });
+    return z.NEVER;
+  });
+}
+
+/** Text with placeholders, which are checked but not filled in. */
+export function template() {
+  return text().check((context) => {
+    const message = checkTemplate(context.value);
+    if (message !== undefined) {
+      context.issues.push({ code: "custom", message, input: context.value });
+    }
+  });
+}
+
+/** Says what is wrong with the placeholders of a text. Which groups there are is not known here. */
+function checkTemplate(written: string): string | undefined {
+  const parsed = parseTemplate(written);
+  if (parsed.ok) return undefined;
+  const hint = didYouMean(parsed.unknown ?? "", PLACEHOLDER_FACTS);
+  return hint === "" ? parsed.reason : `Unknown placeholder "{${parsed.unknown}}"${hint}`;
+}
+
+/** Cuts a text that goes into a message. */
+export function shorten(written: string): string {
+  return written.length > 60 ? `${written.slice(0, 57)}...` : written;
+}

@@ -1,0 +1,76 @@
+/**
+ * What is allowed in a configuration, but hardly meant.
+ *
+ * @module
+ */
+
+import { compileCondition, FACT_KEYS } from "../route/condition.ts";
+import type { Route } from "../route/route.ts";
+import type { LocatedIssue } from "./issue.ts";
+import type { Config } from "./schema.ts";
+import { countPortPairs } from "./schema_values.ts";
+import { suggest } from "./suggestion.ts";
+
+/** Headers of one word that calls carry; any other word is more likely a misspelt fact. */
+const ONE_WORD_HEADERS: ReadonlySet<string> = new Set(
+  ("accept allow contact date diversion event expires organization priority privacy reason " +
+    "require route server subject supported timestamp via warning").split(" "),
+);
+
+/**
+ * Finds what is hardly meant in a configuration that holds.
+ *
+ * @param entries `routes` as they stand in the file.
+ */
+export function findWarnings(config: Config, entries: readonly unknown[]): LocatedIssue[] {
+  return [
+    ...warnOfPorts(config),
+    ...warnOfUnreachable(config.routes),
+    ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
+  ];
+}
+
+function warnOfPorts({ rtp, limits }: Config): LocatedIssue[] {
+  const pairs = countPortPairs(rtp.ports);
+  if (pairs >= limits.calls) return [];
+  const message =
+    `The ports are enough for ${pairs} calls, fewer than limits.calls (${limits.calls})`;
+  return [{ path: ["rtp", "ports"], message }];
+}
+
+function warnOfUnreachable(routes: readonly Route[]): LocatedIssue[] {
+  const catchAll = routes.find((route) => route.when.length === 0);
+  if (catchAll === undefined) return [];
+  const targets = new Set(routes.map((route) => route.on_error));
+  return routes
+    .filter((route) => route.index > catchAll.index && !targets.has(route.name))
+    .map((route) => ({
+      path: ["routes", route.index],
+      message: `The route "${route.name}" is never reached, since "${catchAll.name}" above it ` +
+        "takes every call",
+    }));
+}
+
+function warnOfConditions(entry: unknown, index: number): LocatedIssue[] {
+  const when = (entry as { readonly when?: Readonly<Record<string, unknown>> } | null)?.when;
+  return Object.entries(when ?? {}).flatMap(([key, value]) => {
+    const path = ["routes", index, "when", key];
+    const compiled = compileCondition(key, value);
+    const hazards = compiled.ok ? compiled.warnings : [];
+    const fact = compiled.ok && compiled.condition.fact === undefined ? meantFact(key) : undefined;
+    return [
+      ...hazards.map((message) => ({ path, message })),
+      ...(fact === undefined ? [] : [{
+        path,
+        atKey: true,
+        message: `"${key}" is taken as the name of a header, did you mean "${fact}"?`,
+      }]),
+    ];
+  });
+}
+
+function meantFact(key: string): string | undefined {
+  const lower = key.toLowerCase();
+  if (lower.startsWith("x-") || ONE_WORD_HEADERS.has(lower)) return undefined;
+  return suggest(key, FACT_KEYS);
+}

@@ -1,0 +1,90 @@
+/**
+ * The way of a handler's audio into its call: held back until the media is open, muted while a clear is under way.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/units.ts";
+import type { MediaSession } from "../media/media_session.ts";
+
+/** Bytes of s16le PCM a millisecond, at the rate of handlers. */
+const BYTES_PER_MS = 16;
+
+/** What is held back before the media is open; then the handler is asked to stop writing. */
+const HELD_BYTES_HIGH = 1000 * BYTES_PER_MS;
+
+/** What is held back at most: the bound of what a handler may still bring after it was asked to stop. */
+const HELD_BYTES_MAX = 30_000 * BYTES_PER_MS;
+
+/** Audio from one call's handlers. */
+export class HandlerAudio {
+  #media: MediaSession | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** Marks that came before the media was open. */
+  #heldMarks: string[] = [];
+  /** `clearAudio` calls whose `clear` has not come yet. */
+  #clearsUnderWay = 0;
+  #droppedMs: Millis = 0;
+
+  /** The media is open: what was held back is next. */
+  open(media: MediaSession, now: Millis): void {
+    this.#media = media;
+    for (const pcm of this.#held) media.write(pcm, now);
+    for (const name of this.#heldMarks) media.mark(name, now);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#heldMarks = [];
+  }
+
+  /** @returns `false` when the handler should stop writing. */
+  write(pcm: Uint8Array, now: Millis): boolean {
+    if (this.#clearsUnderWay > 0) {
+      this.#droppedMs += pcm.length / BYTES_PER_MS;
+      return true;
+    }
+    if (this.#media !== undefined) return this.#media.write(pcm, now);
+    if (this.#heldBytes + pcm.length <= HELD_BYTES_MAX) {
+      this.#held.push(pcm.slice());
+      this.#heldBytes += pcm.length;
+    }
+    return this.#heldBytes < HELD_BYTES_HIGH;
+  }
+
+  mark(name: string, now: Millis): void {
+    if (this.#media === undefined) this.#heldMarks.push(name);
+    else this.#media.mark(name, now);
+  }
+
+  /** Stops the sound; what is written from now on is dropped until `endClear`. */
+  beginClear(now: Millis): void {
+    this.#clearsUnderWay++;
+    this.#drop(now);
+  }
+
+  /** The clear is complete: what is written from now on is new. */
+  endClear(now: Millis): { readonly playedMs: Millis; readonly droppedMs: Millis } {
+    if (this.#clearsUnderWay > 0) this.#clearsUnderWay--;
+    const playedMs = this.#drop(now);
+    const droppedMs = this.#droppedMs;
+    this.#droppedMs = 0;
+    return { playedMs, droppedMs };
+  }
+
+  /** Another handler takes over: nothing of the one before is played or awaited any more. */
+  reset(now: Millis): void {
+    this.#clearsUnderWay = 0;
+    this.#drop(now);
+    this.#droppedMs = 0;
+  }
+
+  #drop(now: Millis): Millis {
+    this.#droppedMs += this.#heldBytes / BYTES_PER_MS;
+    this.#held = [];
+    this.#heldBytes = 0;
+    if (this.#media === undefined) return 0;
+    const { playedMs, droppedMs } = this.#media.clear(now);
+    this.#droppedMs += droppedMs;
+    return playedMs;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Who watches a gateway: the log, the records, a person at a terminal.
+ *
+ * @module
+ */
+
+import type { CallRecord } from "../call/call_record.ts";
+import type { CallFacts } from "../route/call_facts.ts";
+import type { SipMessage } from "../sip/message/message.ts";
+import type { Flow } from "../sip/transport/flow.ts";
+
+/** Importance of a line in the log. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** Facts beside the text of a line in the log. */
+export type LogFields = Readonly<Record<string, string | number>>;
+
+/** What a gateway tells. Methods must not throw, and return quickly: they run on the event loop of the calls. */
+export interface GatewayObserver {
+  log?(level: LogLevel, message: string, fields: LogFields): void;
+  /** A message was received or sent. Called only while this method is there. */
+  message?(direction: "received" | "sent", message: SipMessage, flow: Flow): void;
+  callAnswered?(call: CallFacts): void;
+  /** Once for every call that got as far as a route. */
+  callEnded?(record: CallRecord): void;
+}

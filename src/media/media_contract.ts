@@ -1,0 +1,89 @@
+/**
+ * What a media session is made of and whom it talks to: its options, its sink, its events.
+ *
+ * @module
+ */
+
+import type { CodecName } from "../audio/codec.ts";
+import type { RandomSource } from "../base/random.ts";
+import type { SocketAddress } from "../base/socket_address.ts";
+import type { Millis } from "../base/units.ts";
+
+/** Who may hear and be heard, from our side. RFC 3264 §5.1. */
+export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
+
+/** Something that happened to a call's audio. */
+export type MediaEvent =
+  /** The caller pressed a key: one of `0-9*#A-D`, or `flash`. Once a key press. */
+  | { readonly type: "dtmf"; readonly digit: string; readonly durationMs: Millis }
+  /** Everything written before the mark has been sent, or was dropped. */
+  | { readonly type: "mark"; readonly name: string; readonly playedMs: Millis }
+  /** The queue has room again, after `write` had returned `false`. */
+  | { readonly type: "room" }
+  /** After `finish`: everything has been sent. Once. */
+  | { readonly type: "drained" }
+  /** No RTP at all has come for the time that the options allow. Once. */
+  | { readonly type: "timeout" }
+  /** Every digit that was asked for has been sent. */
+  | { readonly type: "digitsSent" }
+  /** The source of the peer's RTP is known, or has changed. */
+  | { readonly type: "latched"; readonly address: string; readonly port: number };
+
+/**
+ * Where a media session puts what it makes, called synchronously from inside its methods.
+ *
+ * This is the hot path: buffers are handed over instead of output objects. A sink may call any
+ * method of the session.
+ */
+export interface MediaSink {
+  /** Takes audio for the handler, s16le mono. `pcm` is reused after the return. */
+  audio(pcm: Uint8Array): void;
+  /** Sends one RTP packet now. `bytes` is reused after the return. */
+  packet(bytes: Uint8Array, port: number, address: string): void;
+  event(event: MediaEvent): void;
+}
+
+/** What offer and answer agreed on, and what the operator allows. */
+export interface MediaOptions {
+  readonly codec: CodecName;
+  /** RTP payload type of the audio that we send. */
+  readonly payloadType: number;
+  /** RTP payload type of the audio that we accept. */
+  readonly receivePayloadType: number;
+  /** Payload type of the telephone-events that we send; absent: digits cannot be sent. RFC 4733. */
+  readonly telephoneEventPayloadType?: number;
+  readonly receiveTelephoneEventPayloadType?: number;
+  /** Length of the frames that we send, 10 to 60 ms. */
+  readonly ptime: Millis;
+  /**
+   * Where the SDP wants its RTP; `undefined` sends nothing (hold by a zero address, or no SDP yet).
+   */
+  readonly remote: SocketAddress | undefined;
+  /**
+   * Address that the signalling comes from: RTP from there is accepted too, for peers behind NAT.
+   */
+  readonly signallingAddress: string;
+  /**
+   * `auto` sends to the SDP's address at once; `strict` waits for valid RTP, so that SDP cannot aim
+   * ours.
+   */
+  readonly latch: "auto" | "strict";
+  readonly direction: MediaDirection;
+  /** No RTP at all for this long is reported once; 0 never. */
+  readonly timeout: Millis;
+  /** Source of SSRC, first sequence number and first timestamp. RFC 3550 §5.1. */
+  readonly random: RandomSource;
+  /** Bound of the queue towards the caller; what is written above it is dropped. */
+  readonly queueMax?: Millis;
+}
+
+/** What a re-INVITE or UPDATE may change. A key that is absent stays as it was. */
+export type MediaChange = Partial<Omit<MediaOptions, "random" | "queueMax">>;
+
+/** What a clear did. */
+export interface Cleared {
+  /** How much of the handler's audio has been sent since the start. */
+  readonly playedMs: Millis;
+  /** How much was dropped now. */
+  readonly droppedMs: Millis;
+}

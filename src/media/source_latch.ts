@@ -1,0 +1,95 @@
+/**
+ * Decides whose RTP is heard: the first valid source that fits is latched, all others are refused.
+ *
+ * It is the guard against RTPbleed (anyone who finds the port could listen and speak) that still
+ * lets peers behind NAT in, whose packets come from elsewhere than their SDP says (symmetric RTP,
+ * RFC 4961).
+ *
+ * @module
+ */
+
+import { parseIpAddress } from "../base/socket_address.ts";
+import type { SocketAddress } from "../base/socket_address.ts";
+import type { Millis } from "../base/units.ts";
+
+/**
+ * After this long without a packet of the latched source, another port of its address may take its
+ * place.
+ */
+export const RELATCH_SILENCE_MS = 2000;
+
+/** What became of a packet's source. */
+export type LatchVerdict = "known" | "latched" | "refused";
+
+/** The latch of one session. Hot path: returns constants; a known source costs two comparisons. */
+export class SourceLatch {
+  #remoteAddress: string | undefined;
+  #signallingAddress: string;
+  #address = "";
+  #port = 0;
+  #lastHeard: Millis = 0;
+
+  /**
+   * @param remote Where the SDP says that the peer is; its port need not be the source's.
+   * @param signallingAddress Where the peer's SIP comes from.
+   */
+  constructor(remote: SocketAddress | undefined, signallingAddress: string) {
+    this.#remoteAddress = remote?.address;
+    this.#signallingAddress = signallingAddress;
+  }
+
+  /**
+   * Judges the source of a packet that is valid in itself, and remembers it when it is the first
+   * that fits.
+   */
+  accept(port: number, address: string, now: Millis): LatchVerdict {
+    if (port === this.#port && address === this.#address) {
+      this.#lastHeard = now;
+      return "known";
+    }
+    if (!this.#mayLatch(address, now)) return "refused";
+    this.#address = address;
+    this.#port = port;
+    this.#lastHeard = now;
+    return "latched";
+  }
+
+  /** The peer has new addresses: the next packet that fits them is latched. */
+  reset(remote: SocketAddress | undefined, signallingAddress: string): void {
+    this.#remoteAddress = remote?.address;
+    this.#signallingAddress = signallingAddress;
+    this.#address = "";
+    this.#port = 0;
+  }
+
+  get latched(): boolean {
+    return this.#port !== 0;
+  }
+
+  /** Address of the latched source, empty when there is none. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Port of the latched source, 0 when there is none. */
+  get port(): number {
+    return this.#port;
+  }
+
+  #mayLatch(address: string, now: Millis): boolean {
+    if (this.#port !== 0) {
+      return now - this.#lastHeard >= RELATCH_SILENCE_MS && sameHost(address, this.#address);
+    }
+    return (this.#remoteAddress !== undefined && sameHost(address, this.#remoteAddress)) ||
+      sameHost(address, this.#signallingAddress);
+  }
+}
+
+/** Compares literal addresses by value: `::ffff:192.0.2.1` is `192.0.2.1`. */
+function sameHost(a: string, b: string): boolean {
+  if (a === b) return true;
+  const left = parseIpAddress(a);
+  const right = parseIpAddress(b);
+  return left !== undefined && right !== undefined && left.length === right.length &&
+    left.every((byte, index) => byte === right[index]);
+}

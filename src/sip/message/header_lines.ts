@@ -1,0 +1,122 @@
+/**
+ * From the text of a message's head to header lines: names, values, folds. RFC 3261 §7.3.1.
+ *
+ * @module
+ */
+
+import { isSafeText, isSpace, skipSpace, sliceTrimmed, trimSpace } from "./grammar.ts";
+import { headerKey } from "./header_names.ts";
+import type { HeaderLine } from "./headers.ts";
+import type { SipLimits } from "./limits.ts";
+import { quoteForError, SipParseError } from "./parse_error.ts";
+
+/**
+ * Reads header lines.
+ *
+ * @param head Text in which every line ends with CRLF.
+ * @param start The index of the first header line.
+ * @throws SipParseError with an offset into `head`.
+ */
+export function readHeaderLines(head: string, start: number, limits: SipLimits): HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  for (let at = start; at < head.length;) {
+    if (lines.length === limits.headersMax) {
+      const message = `Message has more than ${limits.headersMax} header lines`;
+      throw new SipParseError(message, { offset: at, statusCode: 513 });
+    }
+    const end = skipHeader(head, at);
+    if (end - at > limits.headerBytesMax) {
+      const message = `Header line has ${end - at} characters, more than the limit`;
+      throw new SipParseError(message, { offset: at, statusCode: 513 });
+    }
+    lines.push(readLine(head, at, end));
+    at = end;
+  }
+  return lines;
+}
+
+/**
+ * Finds the end of the line at `start`.
+ *
+ * @returns The index behind its CRLF.
+ * @throws SipParseError for CR or LF alone.
+ */
+export function skipLine(head: string, start: number): number {
+  const lf = head.indexOf("\n", start);
+  if (lf < 0 || head.indexOf("\r", start) !== lf - 1) {
+    throw new SipParseError("Line does not end with CRLF", { offset: start });
+  }
+  return lf + 1;
+}
+
+/** Finds the end of a header with its continuation lines. */
+function skipHeader(head: string, start: number): number {
+  let end = skipLine(head, start);
+  while (end < head.length && isSpace(head.charCodeAt(end))) end = skipLine(head, end);
+  return end;
+}
+
+function readLine(head: string, start: number, end: number): HeaderLine {
+  const colon = head.indexOf(":", start);
+  if (colon < 0 || colon >= end) {
+    throw new SipParseError("Header line has no colon", { offset: start });
+  }
+  const name = isSpace(head.charCodeAt(start)) ? "" : sliceTrimmed(head, start, colon);
+  const key = headerKey(name);
+  if (key === undefined) {
+    throw new SipParseError(`Header name ${quoteForError(name)} is not a token`, { offset: start });
+  }
+  const offset = skipSpace(head, colon + 1);
+  const value = sliceTrimmed(head, offset, end - 2);
+  return { name, key, value: value.includes("\n") ? unfold(value) : value, offset };
+}
+
+/** §7.3.1: a line break with the white space around it is one space. */
+function unfold(value: string): string {
+  return trimSpace(value.split("\r\n").map(trimSpace).join(" "));
+}
+
+/**
+ * Reads the header lines of a head that may be broken: lines that are none are left out, as is what
+ * is above the limits. Never throws.
+ */
+export function readHeaderLinesLeniently(
+  head: string,
+  start: number,
+  limits: SipLimits,
+): HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  for (let at = start; at < head.length && lines.length < limits.headersMax;) {
+    let end = at;
+    do {
+      const lf = head.indexOf("\r\n", end);
+      end = lf < 0 ? head.length : lf + 2;
+    } while (isSpace(head.charCodeAt(end)));
+    const line = readLineLeniently(head.slice(at, end), limits);
+    if (line !== undefined) lines.push(line);
+    at = end;
+  }
+  return lines;
+}
+
+function readLineLeniently(text: string, limits: SipLimits): HeaderLine | undefined {
+  try {
+    const line = readHeaderLines(text, 0, limits)[0];
+    return line !== undefined && isSafeText(line.value) ? line : undefined;
+  } catch (error) {
+    if (error instanceof SipParseError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Refuses NUL outside quoted-pairs in a head. §25.1.
+ *
+ * @throws SipParseError
+ */
+export function requireNoBareNul(head: string): void {
+  for (let at = head.indexOf("\0"); at >= 0; at = head.indexOf("\0", at + 1)) {
+    if (isSafeText(head.slice(Math.max(0, at - 1), at + 1))) continue;
+    throw new SipParseError("Message has NUL among its headers", { offset: at });
+  }
+}

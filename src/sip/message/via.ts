@@ -1,0 +1,146 @@
+/**
+ * The Via header: where a request has been and its responses go. RFC 3261 §18.2, §20.42; RFC 3581.
+ *
+ * Which address a response is sent to is left to `sip/transport`.
+ *
+ * @module
+ */
+
+import type { SipHeaders } from "./headers.ts";
+import { CLASS, parseScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
+import { scanHost } from "./host.ts";
+import { type Parameters, scanParameters, serializeParameter } from "./parameters.ts";
+import { SipParseError } from "./parse_error.ts";
+
+/** One Via value. */
+export interface Via {
+  /** Upper case, as sent: `UDP`, `TCP`, or one that nobody knows. */
+  readonly transport: string;
+  /** The sent-by host; an IPv6 address without brackets. */
+  readonly host: string;
+  /** The sent-by port, when written. */
+  readonly port: number | undefined;
+  readonly branch: string | undefined;
+  /** An address without brackets. */
+  readonly received: string | undefined;
+  /** `true` when asked for (`;rport`), a number when filled in. RFC 3581 §3, §4. */
+  readonly rport: number | true | undefined;
+  /** All of them, `branch`, `received` and `rport` too. */
+  readonly parameters: Parameters;
+}
+
+/**
+ * Reads one Via value. The protocol's name and version are not looked at.
+ *
+ * @throws SipParseError also when a comma and another value follow.
+ */
+export function parseVia(text: string): Via {
+  const { via, end } = scanVia(text, 0);
+  if (end < text.length) throw new SipParseError("Via does not end here", { offset: end });
+  return via;
+}
+
+/**
+ * Reads the first Via value of a line of one or more.
+ *
+ * @throws SipParseError
+ */
+export function parseFirstVia(text: string): Via {
+  const { via, end } = scanVia(text, 0);
+  if (end < text.length && text.charCodeAt(end) !== 0x2c) {
+    throw new SipParseError("Via does not end here", { offset: end });
+  }
+  return via;
+}
+
+function scanVia(text: string, start: number): { via: Via; end: number } {
+  let at = skipProtocolPart(text, skipProtocolPart(text, start));
+  const transportEnd = skipClass(text, at, CLASS.token);
+  const hostStart = skipSpace(text, transportEnd);
+  if (transportEnd === at || hostStart === transportEnd) {
+    throw new SipParseError("Via has no transport and sent-by", { offset: at });
+  }
+  const transport = text.slice(at, transportEnd).toUpperCase();
+  const host = scanHost(text, hostStart);
+  at = skipSpace(text, host.end);
+  let port: number | undefined;
+  if (text.charCodeAt(at) === 0x3a) {
+    const portStart = skipSpace(text, at + 1);
+    at = skipClass(text, portStart, CLASS.token);
+    port = parseScalar(text.slice(portStart, at), { what: "Via port", max: 65_535 });
+  }
+  const { parameters, end } = scanParameters(text, at);
+  return { via: makeVia({ transport, host: host.host, port, parameters }), end };
+}
+
+/** Skips `token SLASH`, white space included. */
+function skipProtocolPart(text: string, start: number): number {
+  const tokenStart = skipSpace(text, start);
+  const tokenEnd = skipClass(text, tokenStart, CLASS.token);
+  const slash = skipSpace(text, tokenEnd);
+  if (tokenEnd === tokenStart || text.charCodeAt(slash) !== 0x2f) {
+    throw new SipParseError('Via does not begin with "SIP/2.0/" and a transport', {
+      offset: tokenStart,
+    });
+  }
+  return skipSpace(text, slash + 1);
+}
+
+function makeVia(
+  { transport, host, port, parameters }: Pick<Via, "transport" | "host" | "port" | "parameters">,
+): Via {
+  const branch = parameters.get("branch");
+  let received = parameters.get("received");
+  if (received?.startsWith("[")) received = received.slice(1, -1);
+  let rport: number | true | undefined;
+  if (parameters.has("rport")) {
+    const text = parameters.get("rport");
+    rport = text === undefined ? true : parseScalar(text, { what: "rport", max: 65_535 });
+  }
+  return { transport, host, port, branch, received, rport, parameters };
+}
+
+/**
+ * Writes one Via value. `branch`, `received` and `rport` are written as the fields say, at the
+ * places where `parameters` holds them, else at the end: `{ ...via, received: "192.0.2.1" }` does
+ * what it looks like.
+ */
+export function serializeVia(via: Via): string {
+  const host = via.host.includes(":") ? `[${via.host}]` : via.host;
+  let text = `SIP/2.0/${via.transport} ${host}`;
+  if (via.port !== undefined) text += `:${via.port}`;
+  for (const [name, value] of via.parameters) {
+    text += isField(name) ? serializeField(via, name) : serializeParameter(name, value);
+  }
+  for (const name of FIELDS) if (!via.parameters.has(name)) text += serializeField(via, name);
+  return text;
+}
+
+const FIELDS = ["branch", "received", "rport"] as const;
+type ViaField = typeof FIELDS[number];
+
+function isField(name: string): name is ViaField {
+  return name === "branch" || name === "received" || name === "rport";
+}
+
+function serializeField(via: Via, name: ViaField): string {
+  const value = via[name];
+  if (value === undefined) return "";
+  return serializeParameter(name, value === true ? undefined : String(value));
+}
+
+/**
+ * Replaces the topmost Via value alone, also where several share a line. Without any Via it becomes
+ * the only one.
+ *
+ * @throws TypeError when a field holds what would break the header.
+ */
+export function replaceTopVia(headers: SipHeaders, via: Via): void {
+  const line = headers.get("Via");
+  const text = serializeVia(via);
+  if (line === undefined) {
+    headers.prepend("Via", text);
+    return;
+  }
+  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)));
+}

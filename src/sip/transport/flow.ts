@@ -1,0 +1,30 @@
+/**
+ * A flow: where a message came from, and the way back. RFC 3261 §18, RFC 5626 §1.
+ *
+ * What a flow is made of (a bound socket, an accepted connection) is left to the gateway.
+ *
+ * @module
+ */
+
+import type { SocketAddress } from "../../base/socket_address.ts";
+
+/** The transports that there are. */
+export type SipTransport = "udp" | "tcp";
+
+/** One way between us and a peer. */
+export interface Flow {
+  readonly transport: SipTransport;
+  /** The listener whose socket sends over this flow: an index that the gateway gives out. */
+  readonly listener: number;
+  /** Our end. */
+  readonly local: SocketAddress;
+  /** The peer's end: the source address of what it sent. */
+  readonly remote: SocketAddress;
+  /** The connection of a stream transport; absent for datagrams. */
+  readonly connection?: number;
+}
+
+/** Tells whether retransmissions are the transport's business. RFC 3261 §17.1.1.1. */
+export function isReliable(transport: SipTransport): boolean {
+  return transport !== "udp";
+}

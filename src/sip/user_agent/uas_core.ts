@@ -1,0 +1,85 @@
+/**
+ * How a user agent server looks at a request before anything is done for it. RFC 3261 §8.2, §11.
+ *
+ * @module
+ */
+
+import type { SipRequest } from "../message/message.ts";
+import { uriScheme } from "../message/uri.ts";
+import { SDP_CONTENT_TYPE } from "./output.ts";
+
+/** Methods that we take, in the order of the Allow header. */
+export const ALLOWED_METHODS: readonly string[] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
+
+/** Methods that others define: they get 405, the ones that nobody knows 501. §21.4.6, §21.5.2 */
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  ...ALLOWED_METHODS,
+  "REGISTER",
+  "PRACK",
+  "SUBSCRIBE",
+  "NOTIFY",
+  "PUBLISH",
+  "INFO",
+  "REFER",
+  "MESSAGE",
+  "UPDATE",
+]);
+
+/** A request that gets a final response other than 2xx, and why. */
+export interface Refusal {
+  readonly statusCode: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** For the log and the trace. */
+  readonly reason: string;
+}
+
+/** Value of our Allow header. */
+export const ALLOW = ALLOWED_METHODS.join(", ");
+
+/** Headers of a 200 to OPTIONS, which are those of a 200 to INVITE. §11.2 */
+export function capabilityHeaders(): (readonly [string, string])[] {
+  return [["Allow", ALLOW], ["Accept", SDP_CONTENT_TYPE], ["Supported", ""]];
+}
+
+/** Looks at the method. §8.2.1 */
+export function refuseMethod(request: SipRequest): Refusal | undefined {
+  if (ALLOWED_METHODS.includes(request.method)) return undefined;
+  const statusCode = KNOWN_METHODS.has(request.method) ? 405 : 501;
+  return { statusCode, headers: [["Allow", ALLOW]], reason: `method ${request.method}` };
+}
+
+/** Looks at Request-URI and Require, which every request but ACK and CANCEL has to pass. §8.2.2 */
+export function refuseHeaders(request: SipRequest): Refusal | undefined {
+  const scheme = uriScheme(request.requestUri);
+  if (scheme !== "sip" && scheme !== "tel") {
+    return { statusCode: 416, headers: [], reason: `URI scheme "${scheme}"` };
+  }
+  // §8.2.2.3: no extension is understood yet
+  const required = request.headers.values("Require");
+  if (required.length > 0) {
+    const list = required.join(", ");
+    return { statusCode: 420, headers: [["Unsupported", list]], reason: `Require: ${list}` };
+  }
+  return undefined;
+}
+
+/** Looks at the body of an INVITE: a session description that is not encoded, or none. §8.2.3 */
+export function refuseBody(request: SipRequest): Refusal | undefined {
+  const { headers, body } = request;
+  if (body.length === 0) return undefined;
+  const encoding = headers.get("Content-Encoding");
+  if (encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "identity") {
+    return {
+      statusCode: 415,
+      headers: [["Accept-Encoding", "identity"]],
+      reason: `Content-Encoding ${encoding}`,
+    };
+  }
+  const type = (headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type === SDP_CONTENT_TYPE) return undefined;
+  return {
+    statusCode: 415,
+    headers: [["Accept", SDP_CONTENT_TYPE]],
+    reason: `Content-Type ${type === "" ? "missing" : type}`,
+  };
+}

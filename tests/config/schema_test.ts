@@ -1,0 +1,130 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { configFrom } from "../../src/config/load.ts";
+import { jsonSchema } from "../../src/config/schema.ts";
+
+interface Node {
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
+  readonly items?: Node;
+  readonly anyOf?: readonly Node[];
+  readonly additionalProperties?: unknown;
+}
+
+interface Key {
+  /** Such as `sip.listen`; keys of a route without `routes`. */
+  readonly name: string;
+  readonly node: Node;
+  readonly required: boolean;
+}
+
+const SCHEMA = jsonSchema() as Node;
+const KEYS = keysOf(SCHEMA, []);
+const REFERENCE = join(import.meta.dirname, "../../docs/CONFIGURATION.md");
+
+/** Handlers in place repeat those of a route, and are not walked again. */
+function keysOf(node: Node, path: readonly string[]): readonly Key[] {
+  const forms = [node, ...node.anyOf ?? []];
+  return forms.flatMap((form) => [
+    ...Object.entries(form.properties ?? {}).flatMap(([name, inner]): Key[] => {
+      const inside = [...path, name];
+      const required = form.required?.includes(name) ?? false;
+      const key = { name: inside.join("."), node: inner, required };
+      return name === "on_error" ? [key] : [key, ...keysOf(inner, inside)];
+    }),
+    ...(path.join() === "routes" && form.items !== undefined ? keysOf(form.items, []) : []),
+  ]);
+}
+
+describe("the JSON Schema", () => {
+  test("knows every key", () => {
+    const names = KEYS.map((key) => key.name);
+    for (
+      const name of ["sip.listen", "rtp.latch", "limits.setup", "log.format", "routes", "when"]
+    ) expect(names).toContain(name);
+    for (const name of ["exec.command", "play.loop", "reject.headers", "redirect.to", "on_error"]) {
+      expect(names).toContain(name);
+    }
+    expect(SCHEMA.required).toEqual(["routes"]);
+    expect(SCHEMA.additionalProperties).toBe(false);
+  });
+
+  for (const { name, node } of KEYS) {
+    test(`explains ${name} with a title and a description`, () => {
+      expect(node.title ?? "").toMatch(/^[A-Z]/);
+      expect(node.description ?? "").toMatch(/\.$/);
+    });
+  }
+
+  test("has examples and defaults where there are any", () => {
+    const sections = ["sip", "rtp", "limits", "log"];
+    const bare = KEYS.filter(({ name, node }) =>
+      !sections.includes(name) && (node.examples ?? []).length === 0
+    );
+    expect(bare.map((key) => key.name)).toEqual([]);
+    const defaults = KEYS.filter(({ node }) => node.default !== undefined).map((key) => key.name);
+    for (const name of ["sip.t1", "rtp.ports", "limits.calls", "exec.stop_after", "play.loop"]) {
+      expect(defaults).toContain(name);
+    }
+  });
+
+  test("gives examples and defaults that the check takes", () => {
+    for (const { name, node } of KEYS) {
+      for (
+        const value of [
+          ...node.examples ?? [],
+          ...(node.default === undefined ? [] : [node.default]),
+        ]
+      ) {
+        configFrom(configWith(name, value));
+      }
+    }
+    expect(KEYS.length).toBeGreaterThan(30);
+  });
+});
+
+/** A configuration with one key set. */
+function configWith(name: string, value: unknown): unknown {
+  const [section = "", key] = name.split(".");
+  if (section === "routes") return { routes: value };
+  if (["sip", "rtp", "limits", "log"].includes(section)) {
+    return { routes: [{ echo: true }], [section]: key === undefined ? value : { [key]: value } };
+  }
+  if (section === "on_error") {
+    return { routes: [{ exec: ["a"], on_error: value }, { name: "voicemail", echo: true }] };
+  }
+  const siblings: Readonly<Record<string, unknown>> = {
+    exec: { command: ["a"] },
+    play: { file: "a.wav" },
+    reject: { status: 403 },
+    redirect: { to: "sip:a@b" },
+  };
+  const set = key === undefined ? value : { ...siblings[section] as object, [key]: value };
+  // Placeholders of examples take the group "queue".
+  const when = { "X-Room-ID": "/(?<queue>.*)/" };
+  const handler = section in siblings || section === "echo" ? {} : { echo: true };
+  return { routes: [{ when, ...handler, [section]: set }] };
+}
+
+test("every key stands in docs/CONFIGURATION.md, with its default", () => {
+  expect(existsSync(REFERENCE)).toBe(true);
+  const rows = readFileSync(REFERENCE, "utf8").split("\n").filter((line) => line.startsWith("| `"));
+  const missing = KEYS.filter(({ name, node }) => {
+    const row = rows.find((line) => line.startsWith(`| \`${name}\` |`));
+    if (row === undefined) return true;
+    const scalar = ["string", "number", "boolean"].includes(typeof node.default);
+    return scalar && !row.includes(`\`${String(node.default)}\``);
+  });
+  expect(missing.map((key) => key.name)).toEqual([]);
+});
+
+test("docs/CONFIGURATION.md names no key that there is not", () => {
+  const rows = readFileSync(REFERENCE, "utf8").matchAll(/^\| `([a-z_.0-9]+)` \|/gm);
+  const known = new Set(KEYS.map((key) => key.name));
+  expect([...rows].map((row) => row[1] as string).filter((name) => !known.has(name))).toEqual([]);
+});

@@ -1,0 +1,21 @@
+/**
+ * What every adapter must do, as named checks that any runtime can run.
+ *
+ * `bun test` runs them one by one; under Deno, `deno_checks.ts` runs them and prints what came of each.
+ *
+ * @module
+ */
+
+import { NET_CHECKS } from "./net_checks.ts";
+import { PROCESS_CHECKS } from "./process_checks.ts";
+import { SYSTEM_CHECKS } from "./system_checks.ts";
+import { UDP_CHECKS } from "./udp_checks.ts";
+import type { Check } from "./check.ts";
+
+/** All checks, by name. */
+export const ADAPTER_CHECKS: Readonly<Record<string, Check>> = {
+  ...UDP_CHECKS,
+  ...NET_CHECKS,
+  ...PROCESS_CHECKS,
+  ...SYSTEM_CHECKS,
+};

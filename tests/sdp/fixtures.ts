@@ -1,0 +1,36 @@
+/**
+ * Session descriptions that the tests of this folder share.
+ *
+ * @module
+ */
+
+import type { LocalMedia } from "../../src/sdp/offer_answer.ts";
+
+/** What we bring when a test says nothing else. */
+export const LOCAL: LocalMedia = {
+  address: "192.0.2.10",
+  port: 10_000,
+  codecs: ["PCMU", "PCMA"],
+  sessionId: "1700000000",
+  sessionVersion: 1,
+  ptime: 20,
+  telephoneEvent: true,
+  dtmfPayloadType: 101,
+};
+
+/** Joins lines as they stand on the wire. */
+export function sdp(...lines: string[]): string {
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+/** A description of one host, with the given media lines and attributes. */
+export function described(...mediaLines: string[]): string {
+  return sdp(
+    "v=0",
+    "o=alice 2890844526 2890844526 IN IP4 198.51.100.7",
+    "s=-",
+    "c=IN IP4 198.51.100.7",
+    "t=0 0",
+    ...mediaLines,
+  );
+}

@@ -1,0 +1,42 @@
+/**
+ * Declares tests that need programs of others.
+ *
+ * @module
+ */
+
+import { test } from "bun:test";
+import { missingPeers } from "./peer_table.ts";
+
+/** A test with a peer may take that long, in milliseconds, unless it says otherwise. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Declares a test that needs peers. Where one is not installed the test is skipped by name, with
+ * what is missing; with `CI=true` in the environment it fails instead, so that no run on a build
+ * machine passes for want of a peer.
+ *
+ * @param peers Names of the peer table.
+ * @param timeoutMs How long the test may take.
+ */
+export function peerTest(
+  name: string,
+  peers: readonly string[],
+  body: () => Promise<void> | void,
+  timeoutMs: number = TIMEOUT_MS,
+): void {
+  const missing = missingPeers(peers);
+  if (missing.length === 0) {
+    test(name, body, timeoutMs);
+    return;
+  }
+  const explained = `${name} [needs ${missing.join(", ")}]`;
+  if (process.env["CI"] !== "true") {
+    test.skip(explained, () => {});
+    return;
+  }
+  test(explained, () => {
+    throw new Error(
+      `Not installed: ${missing.join(", ")}. Run "bun tests/support/install_peers.ts"`,
+    );
+  });
+}
