@@ -47,8 +47,8 @@ export class SessionMedia {
   readonly #options: LocalMediaOptions;
   #port = 0;
   #version = 1;
-  /** The peer's last offer. */
-  #offer: SessionDescription | undefined;
+  /** Our answer to the peer's last offer; port and version are filled in when it is sent. */
+  #answer: SessionDescription | undefined;
   /** What we said last; `description` when it was an offer. */
   #sent:
     | { readonly description: SessionDescription | undefined; readonly text: string }
@@ -75,13 +75,13 @@ export class SessionMedia {
    * @throws {RangeError} There was no such offer.
    */
   get lastAnswer(): Uint8Array {
-    const offer = this.#offer;
-    if (offer === undefined) throw new RangeError("There is no offer to answer");
-    let text = this.#answerText(offer);
+    const answer = this.#answer;
+    if (answer === undefined) throw new RangeError("There is no offer to answer");
+    let text = this.#serialize(answer);
     // §8: a description that differs from the last one has a raised version
     if (this.#sent !== undefined && this.#sent.text !== text) {
       this.#version++;
-      text = this.#answerText(offer);
+      text = this.#serialize(answer);
     }
     this.#sent = { text, description: undefined };
     return encoder.encode(text);
@@ -101,7 +101,7 @@ export class SessionMedia {
       const { statusCode, warning } = result;
       return { ok: false, statusCode, warning, reason: warning.slice(4) };
     }
-    this.#offer = offer;
+    this.#answer = result.answer;
     this.#current = result.media;
     return { ok: true, media: result.media };
   }
@@ -129,11 +129,13 @@ export class SessionMedia {
     }
   }
 
-  #answerText(offer: SessionDescription): string {
-    const result = answerOffer(offer, this.#local(this.#version));
-    // It was answerable when it was taken, and neither codecs nor addresses change within a call
-    if (!result.ok) throw new RangeError(result.warning);
-    return serializeSessionDescription(result.answer);
+  #serialize({ origin, media, ...rest }: SessionDescription): string {
+    return serializeSessionDescription({
+      ...rest,
+      origin: { ...origin, sessionVersion: `${this.#version}` },
+      // Port 0 says that a stream is refused, which stays so
+      media: media.map((stream) => stream.port === 0 ? stream : { ...stream, port: this.#port }),
+    });
   }
 
   #local(sessionVersion: number): LocalMedia {

@@ -36,6 +36,14 @@ export function formatIssue(issue: ConfigIssue): string {
   return issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`;
 }
 
+// deno-lint-ignore no-control-regex
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
+
+/** Makes one line of a message that quotes a file, harmless to a terminal. */
+export function oneLine(message: string): string {
+  return message.replace(CONTROL_CHARACTERS, " ");
+}
+
 /** Keys and list positions from the root of a configuration. */
 export type IssuePath = readonly (string | number)[];
 

@@ -8,7 +8,7 @@
 import { describeIssue } from "./describe_issue.ts";
 import type { Environment } from "./environment.ts";
 import type { ConfigIssue, IssuePath, LocatedIssue } from "./issue.ts";
-import { ConfigError, formatPath } from "./issue.ts";
+import { ConfigError, formatPath, oneLine } from "./issue.ts";
 import type { LineOf } from "./resolve_routes.ts";
 import { resolveRoutes } from "./resolve_routes.ts";
 import type { Config } from "./schema.ts";
@@ -76,8 +76,8 @@ export function configFrom(value: unknown): Config {
     file: "",
     line: 0,
     column: 0,
-    path: formatPath(issue.path),
-    message: issue.message,
+    path: oneLine(formatPath(issue.path)),
+    message: oneLine(issue.message),
   })));
 }
 
@@ -140,8 +140,8 @@ function locateAll(
   const located = issues.map((issue): ConfigIssue => ({
     file,
     ...reading.position(issue.path, issue.atKey),
-    path: reading.broken ? "" : formatPath(issue.path),
-    message: issue.message,
+    path: reading.broken ? "" : oneLine(formatPath(issue.path)),
+    message: oneLine(issue.message),
   }));
   located.sort((a, b) => a.line - b.line || a.column - b.column);
   return located.slice(0, ISSUES_MAX);

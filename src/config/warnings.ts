@@ -42,12 +42,15 @@ function warnOfUnreachable(routes: readonly Route[]): LocatedIssue[] {
   const catchAll = routes.find((route) => route.when.length === 0);
   if (catchAll === undefined) return [];
   const targets = new Set(routes.map((route) => route.on_error));
+  const hint = targets.has(catchAll.name)
+    ? ": move that to the end, or write its handler in place of the on_error that names it"
+    : "";
   return routes
     .filter((route) => route.index > catchAll.index && !targets.has(route.name))
     .map((route) => ({
       path: ["routes", route.index],
       message: `The route "${route.name}" is never reached, since "${catchAll.name}" above it ` +
-        "takes every call",
+        `takes every call${hint}`,
     }));
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { randomUint32 } from "../base/random.ts";
-import { formatSocketAddress, isInRanges } from "../base/socket_address.ts";
+import { formatSocketAddress } from "../base/socket_address.ts";
 import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
 import { uuidV7 } from "../base/uuid.ts";
@@ -42,6 +42,7 @@ import { MediaClock } from "./media_clock.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
 import { formatListener, Signalling } from "./signalling.ts";
+import { SourceFilter } from "./source_filter.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -69,6 +70,7 @@ export class Gateway {
   readonly #signalling: Signalling;
   readonly #userAgent: UserAgent;
   readonly #admission: Admission;
+  readonly #sources: SourceFilter;
   readonly #clock: MediaClock;
   readonly #calls = new CallTable();
   readonly #deadlines = new TimerTable<LiveCall>();
@@ -88,6 +90,7 @@ export class Gateway {
     this.#observer = options.observer ?? {};
     this.#router = new Router(config.routes);
     this.#admission = new Admission(config.limits, runtime.now());
+    this.#sources = new SourceFilter(config.sip.allow);
     this.#clock = new MediaClock(runtime);
     this.#signalling = new Signalling({
       runtime,
@@ -215,8 +218,7 @@ export class Gateway {
   }
 
   #admits(address: string): boolean {
-    const { allow, refuse } = this.#config.sip;
-    return refuse === "403" || allow.any || isInRanges(address, allow.ranges);
+    return this.#config.sip.refuse === "403" || this.#sources.allows(address);
   }
 
   #dispatch(outputs: readonly UserAgentOutput[], now: Millis): void {
@@ -269,9 +271,8 @@ export class Gateway {
   /** Everything that is looked at before a call costs anything, in its order. */
   #receiveInvite(session: SessionId, request: SipRequest, flow: Flow, now: Millis): void {
     this.counters.add("calls_received");
-    const { allow } = this.#config.sip;
     const source = formatSocketAddress(flow.remote);
-    if (!allow.any && !isInRanges(flow.remote.address, allow.ranges)) {
+    if (!this.#sources.allows(flow.remote.address)) {
       const refused: Refused = {
         answer: { statusCode: 403 },
         cause: "refused",

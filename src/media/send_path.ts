@@ -72,7 +72,7 @@ export class SendPath {
 
   /** Position of the queue's head in all that the handler wrote. */
   #position: Samples = 0;
-  #partialDue: Millis = Infinity;
+  #lastWrite: Millis = -Infinity;
   #blocked = false;
   #finish: "no" | "asked" | "done" = "no";
   #stopped = false;
@@ -138,7 +138,7 @@ export class SendPath {
       } else if (before >= this.#frame && now >= due) this.#sendFrame(now, false);
     }
     if (queue.length > this.#queueMax) this.#queueMax = queue.length;
-    this.#partialDue = Math.max(this.#pacer.due, now) + this.#pacer.ptime;
+    this.#lastWrite = now;
     if (queue.length <= this.#highWater) return true;
     this.#blocked = true;
     return false;
@@ -222,7 +222,8 @@ export class SendPath {
     if (this.#digits.active || this.#queue.length >= this.#frame) return this.#pacer.due;
     if (this.#queue.length === 0) return Infinity;
     const last = this.#finish !== "no" || this.#marks.pending;
-    return last ? this.#pacer.due : this.#partialDue;
+    // A rest that nothing was said about waits one frame time for more.
+    return last ? this.#pacer.due : Math.max(this.#pacer.due, this.#lastWrite) + this.#pacer.ptime;
   }
 
   /** Nothing is sent or reported from now on. */

@@ -11,6 +11,7 @@ import { Buffer } from "node:buffer";
 import { type ChildProcess as NodeChild, spawn } from "node:child_process";
 import process from "node:process";
 import type { Duplex, Readable, Writable } from "node:stream";
+import { tolerateFailedWrites } from "./control_socket.ts";
 import { type NextTurn, PipeDrain } from "./pipe_drain.ts";
 import { plainBytes } from "./plain_bytes.ts";
 import type { ChildProcess, ProcessEvents, ProcessOptions, ProcessStartError } from "./ports.ts";
@@ -69,6 +70,7 @@ class RunningChild implements ChildProcess {
     this.#control = child.stdio[3] as Duplex;
     this.#drain = new PipeDrain(nextTurn, () => this.#setFlow());
     for (const stream of this.#pipes()) stream.on("error", ignore);
+    tolerateFailedWrites(this.#control);
     child.on("error", ignore);
     child.on("spawn", () => events.started());
     child.on("exit", (code, signal) => this.#exited(code, signal));
@@ -98,7 +100,7 @@ class RunningChild implements ChildProcess {
   }
 
   writeControl(text: string): void {
-    if (this.#control.writable) this.#control.write(text, this.#afterControlWrite);
+    if (this.#control.writable) this.#control.write(Buffer.from(text), this.#afterControlWrite);
   }
 
   closeControl(): void {

@@ -311,6 +311,13 @@ describe("YAML", () => {
       .toEqual(['routes.yaml:2:1: The key "routes" stands here twice, remove one']);
   });
 
+  test("messages that quote the file stay on one line", () => {
+    // deno-lint-ignore no-control-regex
+    const control = /[\u0000-\u001f]/;
+    expect(errors('routes: [{ echo: true, name: "a\\nb\\e[2J" }]\n"x\\ny": 1\n').join("|"))
+      .not.toMatch(control);
+  });
+
   test("an empty file says what to write", () => {
     expect(errors("")[0]).toContain("routes: [{ exec: [cat] }]");
     expect(errors("# nothing\n")).toHaveLength(1);
@@ -350,6 +357,9 @@ describe("warnings", () => {
     expect(found).toEqual([
       'routes.yaml:3:5: The route "b" is never reached, since "route-1" above it takes every call',
     ]);
+    const target = "routes:\n  - { when: { to: '1' }, echo: true, on_error: b }\n" +
+      "  - { name: b, play: x }\n  - echo: true\n";
+    expect(warnings(target)[0]).toContain("move that to the end");
     expect(warnings("routes:\n  - { echo: true, on_error: b }\n  - { name: b, play: x }\n"))
       .toEqual([]);
   });
@@ -437,7 +447,7 @@ test("no text makes the loader throw, and every fault has a place and a message"
       if (loaded.ok) return;
       expect(loaded.errors.length).toBeGreaterThan(0);
       for (const issue of loaded.errors) {
-        expect(formatIssue(issue)).toMatch(/^routes\.yaml:[1-9]\d*:[1-9]\d*: ./);
+        expect(formatIssue(issue)).toMatch(/^routes\.yaml:[1-9]\d*:[1-9]\d*: [^\r\n]+$/);
       }
     }),
     { numRuns: 400 },

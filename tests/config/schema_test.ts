@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { configFrom } from "../../src/config/load.ts";
+import { configFrom, loadConfig } from "../../src/config/load.ts";
 import { jsonSchema } from "../../src/config/schema.ts";
 
 interface Node {
@@ -115,7 +115,7 @@ test("every key stands in docs/CONFIGURATION.md, with its default", () => {
   expect(existsSync(REFERENCE)).toBe(true);
   const rows = readFileSync(REFERENCE, "utf8").split("\n").filter((line) => line.startsWith("| `"));
   const missing = KEYS.filter(({ name, node }) => {
-    const row = rows.find((line) => line.startsWith(`| \`${name}\` |`));
+    const row = rows.find((line) => line.split("|")[1]?.trim() === `\`${name}\``);
     if (row === undefined) return true;
     const scalar = ["string", "number", "boolean"].includes(typeof node.default);
     return scalar && !row.includes(`\`${String(node.default)}\``);
@@ -124,7 +124,20 @@ test("every key stands in docs/CONFIGURATION.md, with its default", () => {
 });
 
 test("docs/CONFIGURATION.md names no key that there is not", () => {
-  const rows = readFileSync(REFERENCE, "utf8").matchAll(/^\| `([a-z_.0-9]+)` \|/gm);
+  const rows = readFileSync(REFERENCE, "utf8").matchAll(
+    /^\| `([a-z_.0-9]+)` *\|(?:[^|\n]*\|){3}$/gm,
+  );
   const known = new Set(KEYS.map((key) => key.name));
   expect([...rows].map((row) => row[1] as string).filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("every example file in docs/CONFIGURATION.md holds, without warnings", () => {
+  const blocks = [...readFileSync(REFERENCE, "utf8").matchAll(/```yaml\n([^]*?)```/g)];
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const [, text = ""] of blocks) {
+    expect(loadConfig(text, { file: "example", env: {} })).toMatchObject({
+      ok: true,
+      warnings: [],
+    });
+  }
 });

@@ -1,5 +1,6 @@
 /**
- * A media session with a recording sink, RTP packets to feed it, and a clock that stops at every deadline.
+ * A media session with a recording sink, RTP packets to feed it, and a clock that stops at every
+ * deadline.
  *
  * @module
  */
@@ -141,7 +142,10 @@ export function rtp(options: PacketOptions): Uint8Array {
   return packet;
 }
 
-/** A PCMU packet of 20 ms, number `index` of a stream; its samples all have {@linkcode levelOfIndex}. */
+/**
+ * A PCMU packet of 20 ms, number `index` of a stream; its samples all have {@linkcode
+ * levelOfIndex}.
+ */
 export function voice(
   index: number,
   options: { level?: number; ssrc?: number; frame?: number; base?: number } = {},

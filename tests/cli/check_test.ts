@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import { register } from "../../cli/check.ts";
+import { runCommand } from "./fake_io.ts";
+
+const GOOD = `
+sip: { listen: ["udp://[::1]:5070"], refuse: 403 }
+rtp: { ports: 10000-10999 }
+routes:
+  - name: support
+    when: { X-Tenant-ID: acme, to: "+1555*" }
+    exec: [python3, bot.py, "--queue={X-Queue}"]
+    on_error: sorry
+  - name: sorry
+    play: sorry.wav
+`;
+
+describe("voicegw check", () => {
+  test("prints settings and the routing table", async () => {
+    const { stdout, stderr, exitCode } = await runCommand(register, ["check"], {
+      files: { "routes.yaml": GOOD, "sorry.wav": "", "/usr/bin/python3": "" },
+      env: { PATH: "/bin:/usr/bin" },
+    });
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("udp://[::1]:5070");
+    expect(stdout).toContain("others get 403");
+    expect(stdout).toContain("ports 10000-10999, enough for 500 calls");
+    expect(stdout).toContain("500 calls at once, 200 new a second, 4h each, 1m to start");
+    const table = stdout.slice(stdout.indexOf("   ROUTE")).split("\n");
+    expect(table[0]).toMatch(/^ +ROUTE +WHEN +HANDLER +ON ERROR$/);
+    expect(table[1]).toContain('exec ["python3","bot.py","--queue={X-Queue}"]  route sorry');
+    expect(table[2]?.trim()).toBe('to: "+1555*"');
+    expect(table[3]).toMatch(/^2 +sorry +every call +play "sorry\.wav"$/);
+    const column = table[0]?.indexOf("WHEN") ?? -1;
+    expect(table[2]?.indexOf("to:")).toBe(column);
+    expect(stdout).toContain("routes.yaml holds: 2 routes\n");
+  });
+
+  test("warns of programs, files and folders that are not there", async () => {
+    const files = {
+      "x.yaml":
+        "routes:\n  - exec: { command: [./bot], cwd: /srv }\n    on_error: { play: no.wav }\n" +
+        "    when: { to: '1' }\n  - play: '{X-A}.wav'\n",
+    };
+    const { stdout, stderr, exitCode } = await runCommand(register, ["check", "-c", "x.yaml"], {
+      files,
+    });
+    expect(exitCode).toBe(0);
+    expect(stderr.trim().split("\n")).toEqual([
+      'warning: x.yaml:2: Route "route-1": there is no folder "/srv"',
+      'warning: x.yaml:2: Route "route-1": there is no program "./bot"',
+      'warning: x.yaml:2: Route "route-1": there is no file "no.wav"',
+    ]);
+    expect(stdout).toContain("(3 warnings)");
+  });
+
+  test("takes a program relative to its folder as there", async () => {
+    const { stderr } = await runCommand(register, ["check"], {
+      files: {
+        "routes.yaml": "routes: [{ exec: { command: [./bot], cwd: /srv } }]",
+        "/srv": "",
+        "/srv/./bot": "",
+      },
+    });
+    expect(stderr).toBe("");
+  });
+
+  test("writes every error as file:line:column, and ends with 2", async () => {
+    const { stdout, stderr, exitCode } = await runCommand(register, ["check"], {
+      files: { "routes.yaml": "routes:\n  - exce: [cat]\nlimits: { calls: 0 }\n" },
+    });
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toBe(
+      'routes.yaml:2:5: Unknown key "exce", did you mean "exec"?\n' +
+        "routes.yaml:3:18: 0 is too small, the least is 1\n" +
+        "2 errors in routes.yaml\n",
+    );
+  });
+
+  test("says what to do when there is no file", async () => {
+    const { stderr, exitCode } = await runCommand(register, ["check", "-c", "none.yaml"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('Cannot read "none.yaml"');
+    expect(stderr).toContain("--config");
+  });
+
+  test("fills in the environment", async () => {
+    const { stdout } = await runCommand(register, ["check"], {
+      files: { "routes.yaml": 'routes: [{ echo: true }]\nsip: { advertise: "${IP}" }\n' },
+      env: { IP: "203.0.113.10" },
+    });
+    expect(stdout).toContain("203.0.113.10");
+  });
+
+  test("has help with examples", async () => {
+    const { stdout, exitCode } = await runCommand(register, ["check", "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("Examples:");
+  });
+});

@@ -1,0 +1,234 @@
+/**
+ * Runs baresip on this machine: one account, its sound from a WAV file, what it sends and hears
+ * kept in two others, and its menu and events over its TCP control interface.
+ *
+ * @module
+ */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { parseWav, serializeWav } from "../../src/audio/wav.ts";
+import { until } from "../support/gateway.ts";
+import { NetstringReader } from "./netstring.ts";
+import { RATE } from "./sound.ts";
+
+/** What is to be run. */
+export interface BaresipOptions {
+  readonly transport: "udp" | "tcp";
+  readonly codec: "PCMU" | "PCMA";
+  /** What it says, at {@link RATE}. At the end of it baresip hangs up. */
+  readonly sound: Int16Array;
+  /** It is killed after that. Default: 20 s. */
+  readonly timeoutMs?: number;
+}
+
+/** Something that baresip says of a call. */
+export interface BaresipEvent {
+  /** Such as `CALL_RINGING`, `CALL_ESTABLISHED`, `CALL_CLOSED`. */
+  readonly type: string;
+  /** With `CALL_CLOSED`: the reason. */
+  readonly param: string;
+}
+
+/** What is left when baresip has ended. */
+export interface BaresipResult {
+  /** All that was encoded and sent, before the encoder. */
+  readonly sent: Int16Array;
+  /** All that was received, after the decoder; a lost packet leaves no hole. */
+  readonly heard: Int16Array;
+  readonly events: readonly BaresipEvent[];
+  readonly output: string;
+}
+
+const MODULES = "/usr/lib/baresip/modules";
+const TIMEOUT_MS = 20_000;
+const START_MS_MAX = 8_000;
+const COMMAND_MS_MAX = 3_000;
+const OUTPUT_CHARACTERS_MAX = 20_000;
+
+/** A baresip that is ready. */
+export class Baresip {
+  /** All that it said so far, in order. */
+  readonly events: BaresipEvent[] = [];
+  readonly #folder: string;
+  readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #control: Socket;
+  readonly #output: Promise<string>;
+  readonly #responses = new Map<string, (ok: boolean) => void>();
+  #nextToken = 1;
+
+  private constructor(
+    folder: string,
+    child: Bun.Subprocess<"ignore", "pipe", "pipe">,
+    control: Socket,
+  ) {
+    this.#folder = folder;
+    this.#child = child;
+    this.#control = control;
+    this.#output = Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]).then((parts) => parts.join("\n").slice(-OUTPUT_CHARACTERS_MAX));
+    const reader = new NetstringReader();
+    control.on("data", (data: Uint8Array) => {
+      for (const text of reader.read(data)) this.#receive(text);
+    });
+    control.on("error", () => control.destroy());
+  }
+
+  /** Starts it, bound to 127.0.0.1, and waits until it takes commands. */
+  static async start(options: BaresipOptions): Promise<Baresip> {
+    const folder = mkdtempSync(`${tmpdir()}/voicegw-baresip-`);
+    const [sipPort, controlPort] = [await freePort(), await freePort()];
+    writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
+    writeFileSync(`${folder}/config`, configuration(folder, sipPort, controlPort));
+    writeFileSync(`${folder}/accounts`, account(folder, options));
+    writeFileSync(`${folder}/contacts`, "");
+    const child = Bun.spawn(["baresip", "-f", folder], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: options.timeoutMs ?? TIMEOUT_MS,
+      killSignal: "SIGKILL",
+    });
+    try {
+      return new Baresip(folder, child, await connectTo(controlPort, child));
+    } catch (error) {
+      child.kill("SIGKILL");
+      await child.exited;
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a command of the menu, such as `dial`, `hangup`, `hold`, `resume`, `sndcode`.
+   *
+   * @throws {Error} baresip says that it failed, or says nothing.
+   */
+  async command(command: string, params = ""): Promise<void> {
+    const token = `${this.#nextToken++}`;
+    let ok: boolean | undefined;
+    this.#responses.set(token, (value) => {
+      ok = value;
+    });
+    const text = JSON.stringify({ command, params, token });
+    this.#control.write(`${Buffer.byteLength(text)}:${text},`);
+    await until(() => ok !== undefined, COMMAND_MS_MAX, () => `no response to "${command}"`);
+    this.#responses.delete(token);
+    if (ok !== true) throw new Error(`baresip refused "${command} ${params}"`);
+  }
+
+  /** Waits for an event, or finds it among those that were there before. */
+  async event(type: string, timeoutMs = 10_000): Promise<BaresipEvent> {
+    const find = () => this.events.find((event) => event.type === type);
+    await until(
+      () => find() !== undefined,
+      timeoutMs,
+      () => `no ${type}, but ${JSON.stringify(this.events)}`,
+    );
+    return find() as BaresipEvent;
+  }
+
+  /** Ends it, which hangs up, and says what is left. Its files are removed. */
+  async finish(): Promise<BaresipResult> {
+    try {
+      this.#child.kill("SIGTERM");
+      await this.#child.exited;
+      this.#control.destroy();
+      return {
+        sent: this.#dump("enc"),
+        heard: this.#dump("dec"),
+        events: this.events,
+        output: await this.#output,
+      };
+    } finally {
+      this.stop();
+    }
+  }
+
+  /** Ends it at once, whatever it does. Calling it again is harmless. */
+  stop(): void {
+    this.#child.kill("SIGKILL");
+    this.#control.destroy();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #receive(text: string): void {
+    const message = JSON.parse(text) as Record<string, unknown>;
+    if (message["response"] === true) {
+      this.#responses.get(String(message["token"]))?.(message["ok"] === true);
+    } else if (message["event"] === true) {
+      const { type, param } = message;
+      this.events.push({ type: String(type), param: typeof param === "string" ? param : "" });
+    }
+  }
+
+  /** Of a call; several when a change of the session made baresip start a new file. */
+  #dump(kind: "enc" | "dec"): Int16Array {
+    const files = readdirSync(this.#folder).filter((file) => file.endsWith(`-${kind}.wav`)).sort();
+    const parts = files.map((file) => parseWav(readFileSync(`${this.#folder}/${file}`)).samples);
+    const samples = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      samples.set(part, offset);
+      offset += part.length;
+    }
+    return samples;
+  }
+}
+
+function configuration(folder: string, sipPort: number, controlPort: number): string {
+  const audio = ["audio_player", "audio_alert"].map((key) => `${key} aubridge,nowhere`);
+  const modules = ["g711", "account", "aufile", "aubridge", "sndfile"]
+    .map((name) => `module ${name}.so`);
+  const applications = ["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`);
+  return [
+    `sip_listen 127.0.0.1:${sipPort}`,
+    "net_interface 127.0.0.1",
+    "net_af ipv4",
+    "rtp_ports 34000-34999",
+    "jitter_buffer_delay 1-5",
+    "call_local_timeout 30",
+    `audio_source aufile,${folder}/sound.wav`,
+    ...audio,
+    ...["ausrc", "auplay"].flatMap((key) => [`${key}_srate ${RATE}`, `${key}_channels 1`]),
+    `module_path ${MODULES}`,
+    ...modules,
+    ...applications,
+    `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
+    `snd_path ${folder}`,
+    "menu_bell no",
+    "ringback_disabled yes",
+    "",
+  ].join("\n");
+}
+
+function account(folder: string, { transport, codec }: BaresipOptions): string {
+  const uri = `<sip:baresip@127.0.0.1;transport=${transport}>`;
+  return `${uri};regint=0;audio_codecs=${codec};audio_source=aufile,${folder}/sound.wav\n`;
+}
+
+/** A port that nobody has, for one who takes it soon. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("No port");
+  return address.port;
+}
+
+/** The control interface is there when baresip is ready. */
+async function connectTo(port: number, child: Bun.Subprocess): Promise<Socket> {
+  const giveUpAt = performance.now() + START_MS_MAX;
+  while (child.exitCode === null && performance.now() < giveUpAt) {
+    const socket = await new Promise<Socket | undefined>((resolve) => {
+      const attempt = connect(port, "127.0.0.1", () => resolve(attempt));
+      attempt.once("error", () => resolve(undefined));
+    });
+    if (socket !== undefined) return socket;
+    await Bun.sleep(50);
+  }
+  throw new Error("baresip does not take commands");
+}
