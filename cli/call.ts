@@ -9,15 +9,15 @@ import { resample } from "../src/audio/resampler.ts";
 import { tone } from "../src/audio/tone.ts";
 import { parseWav, serializeWav, WavError } from "../src/audio/wav.ts";
 import { parseDuration } from "../src/config/duration.ts";
+import { placeCall } from "../src/gateway/outbound_call.ts";
 import {
   OutboundCallError,
   type OutboundCallOptions,
   type OutboundCallResult,
-  placeCall,
-} from "../src/gateway/outbound_call.ts";
+} from "../src/gateway/outbound_options.ts";
 import { BindError, type Runtime } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
-import { nextHopOf } from "../src/sip/dialog/dialog.ts";
+import { nextHopOf } from "../src/sip/message/next_hop.ts";
 import { judge, ladder, type LadderEntry, report } from "./call_report.ts";
 import type { CliIo } from "./cli_io.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { findSound, levelDbfs } from "../src/audio/similarity.ts";
-import type { OutboundCallResult } from "../src/gateway/outbound_call.ts";
+import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
 import type { SipMessage } from "../src/sip/message/message.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
 
@@ -88,13 +88,12 @@ export function levelBars(samples: Int16Array, barsMax = 80): string {
   return text;
 }
 
-/** Whether what was heard is what we sent, and how much later. */
+/** Whether what was heard is what we sent. */
 export function echo(sound: Int16Array, heardSamples: Int16Array): string {
   const sent = sound.subarray(0, COMPARED_SAMPLES);
   const found = findSound(sent, heardSamples, { rate: RATE, delayMax: ECHO_DELAY_MAX });
   if (found.correlation < ECHO_CORRELATION) return "none: what came back is not what we sent";
-  const percent = (100 * found.correlation).toFixed(1);
-  return `what we sent came back ${ms(found.delayMs)} later, ${percent} % alike`;
+  return `what we sent came back, ${(100 * found.correlation).toFixed(1)} % alike`;
 }
 
 function heard(result: OutboundCallResult): string {

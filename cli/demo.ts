@@ -10,7 +10,9 @@ import type { CallRecord } from "../src/call/call_record.ts";
 import { formatIssue } from "../src/config/issue.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
-import { type OutboundCallResult, placeCall } from "../src/gateway/outbound_call.ts";
+import { placeCall } from "../src/gateway/outbound_call.ts";
+import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
+import { warmUp } from "../src/gateway/warm_up.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { callLine } from "./call_line.ts";
 import { echo, judge, ladder, type LadderEntry, levelBars, report } from "./call_report.ts";
@@ -50,6 +52,7 @@ async function demo(io: CliIo): Promise<number> {
   const loaded = loadConfig(DEMO_CONFIG, { file: "demo.yaml", env: io.env });
   if (!loaded.ok) throw new Error(loaded.errors.map(formatIssue).join("\n"));
   const runtime = createRuntime();
+  await warmUp(runtime, loaded.config);
   let record: CallRecord | undefined;
   const gateway = new Gateway({
     runtime,
@@ -108,7 +111,9 @@ function show(
     io.stdout(`  played  ${levelBars(sound)}\n  heard   ${levelBars(result.heard)}\n\n`);
   }
   io.stdout(`${indent(report(result, sound))}\n`);
-  if (record !== undefined) io.stdout(`The gateway's line for this call:\n\n  ${callLine(record)}\n\n`);
+  if (record !== undefined) {
+    io.stdout(`The gateway's line for this call:\n\n  ${callLine(record)}\n\n`);
+  }
   io.stdout("Next: write a routes.yaml of your own, and `voicegw serve --config routes.yaml`.\n");
 }
 

@@ -20,18 +20,47 @@ export interface LogOptions {
   readonly write: (text: string) => void;
 }
 
-/** Sets the log up and gives its writer. A second call replaces the first. */
-export async function openLog(options: LogOptions): Promise<Logger> {
+/** A log that is open. */
+export interface OpenLog {
+  readonly logger: Logger;
+  /** Writes what is waiting; to be called before the process ends. */
+  flush(): void;
+}
+
+/** Lines are written together at the end of the turn of the event loop that they came in. */
+class LineWriter {
+  readonly #write: (text: string) => void;
+  #waiting = "";
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  add(line: string): void {
+    if (this.#waiting === "") setTimeout(() => this.flush(), 0);
+    this.#waiting += line;
+  }
+
+  flush(): void {
+    const text = this.#waiting;
+    this.#waiting = "";
+    if (text !== "") this.#write(text);
+  }
+}
+
+/** Sets the log up. A second call replaces the first. */
+export async function openLog(options: LogOptions): Promise<OpenLog> {
   const format = options.format === "json"
     ? getJsonLinesFormatter({ categorySeparator: ".", message: "rendered", properties: "flatten" })
     : getAnsiColorFormatter({ timestamp: "time", level: "abbr", category: () => "" });
+  const writer = new LineWriter(options.write);
   await configure({
     reset: true,
-    sinks: { standardError: (record) => options.write(format(record)) },
+    sinks: { standardError: (record) => writer.add(format(record)) },
     loggers: [
       { category: "voicegw", lowestLevel: options.level, sinks: ["standardError"] },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["standardError"] },
     ],
   });
-  return getLogger("voicegw");
+  return { logger: getLogger("voicegw"), flush: () => writer.flush() };
 }

@@ -9,6 +9,7 @@ import type { Command } from "commander";
 import { formatIssue } from "../src/config/issue.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import type { GatewayObserver } from "../src/gateway/observer.ts";
+import { warmUp } from "../src/gateway/warm_up.ts";
 import { BindError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
@@ -53,9 +54,11 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   if (read === undefined) return EXIT_USAGE;
   const { config, warnings } = read;
   const format = config.log.format ?? (io.isTerminal ? "pretty" : "json");
-  const logger = await openLog({ level: config.log.level, format, write: io.stderr });
+  const { logger, flush } = await openLog({ level: config.log.level, format, write: io.stderr });
+  const runtime = createRuntime();
+  await warmUp(runtime, config);
   const gateway = new Gateway({
-    runtime: createRuntime(),
+    runtime,
     config,
     environment: io.env,
     observer: observe(logger, { format, trace: options.trace === true }),
@@ -71,6 +74,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
   for (const warning of warnings) logger.warning("{text}", { text: formatIssue(warning) });
   await untilStopped(gateway, options.config, { io, logger });
+  flush();
   return 0;
 }
 

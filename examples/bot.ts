@@ -1,10 +1,13 @@
 /**
  * A bot in one file, with nothing but standard input, standard output and file descriptor 3.
  *
- *     voicegw serve --config examples/bot.yaml      (runs it with Bun; Node 22.18 or later does as well)
+ *     voicegw serve --config examples/bot.yaml
  *
- * Call, and you hear a melody of three tones. Press 1 to 9 for as many beeps, 0 for ten, `*` to silence the bot at once,
- * `#` for a last tone, after which it hangs up. What you say is measured: its loudness goes to the log.
+ * That runs it with Bun; Node 22.18 or later does as well.
+ *
+ * Call, and you hear a melody of three tones. Press 1 to 9 for as many beeps, 0 for ten, `*` to
+ * silence the bot at once, `#` for a last tone, after which it hangs up. What you say is measured:
+ * its loudness goes to the log.
  *
  * Deno gives programs no way to file descriptor 3: there the melody plays, and keys do nothing.
  *
@@ -18,7 +21,10 @@ import { createInterface } from "node:readline";
 const CONTROL_FD = Number(process.env.VOICEGW_CONTROL_FD ?? 3);
 const RATE = Number(process.env.VOICEGW_RATE ?? 8000);
 
-/** A sine of `millis` at `hertz`, s16le, faded at both ends so that it does not click. 0 Hz is silence. */
+/**
+ * A sine of `millis` at `hertz`, s16le, faded at both ends so that it does not click. 0 Hz is
+ * silence.
+ */
 function tone(hertz: number, millis: number): Uint8Array {
   const length = Math.round(RATE * millis / 1000);
   const pcm = new Uint8Array(length * 2);

@@ -68,7 +68,11 @@ function parseIpv6(text: string): Uint8Array | undefined {
   const foot = halves.length === 1 || halves[1] === "" ? [] : (halves[1] as string).split(":");
   const missing = 8 - head.length - foot.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
-  const groups = [...head, ...new Array<string>(halves.length === 2 ? missing : 0).fill("0"), ...foot];
+  const groups = [
+    ...head,
+    ...new Array<string>(halves.length === 2 ? missing : 0).fill("0"),
+    ...foot,
+  ];
   const bytes = new Uint8Array(16);
   for (let index = 0; index < 8; index++) {
     const group = groups[index] as string;

@@ -13,7 +13,7 @@ import type { CallFacts } from "../route/call_facts.ts";
 import type { HandlerSpec } from "../route/route.ts";
 import { isHold, type NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import { type SipBody, SDP_CONTENT_TYPE } from "../sip/user_agent/output.ts";
+import { SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
 import type { Answer } from "../sip/user_agent/server_side.ts";
 import type { EndCause, HandlerCommand, HandlerEvent, StartEvent } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
@@ -271,7 +271,12 @@ export class Call {
     const spec = this.#options.handlers[this.#handlerIndex] as HandlerSpec;
     const refused = answerOf(spec, this.facts);
     if (refused !== undefined) {
-      return this.#end(this.#answeredAt === undefined ? refused.cause : "handler_failed", refused.reason, now, refused.answer);
+      return this.#end(
+        this.#answeredAt === undefined ? refused.cause : "handler_failed",
+        refused.reason,
+        now,
+        refused.answer,
+      );
     }
     const event: StartEvent = {
       event: "start",

@@ -10,7 +10,7 @@ import type { HandlerSpec, Route } from "../route/route.ts";
 import { warningHeader } from "../sdp/offer_answer.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import type { Answer } from "../sip/user_agent/server_side.ts";
-import { refuseBody, refuseHeaders, type Refusal } from "../sip/user_agent/uas_core.ts";
+import { type Refusal, refuseBody, refuseHeaders } from "../sip/user_agent/uas_core.ts";
 import type { EndCause } from "./handler_message.ts";
 import type { SessionMedia } from "./session_media.ts";
 
@@ -52,7 +52,11 @@ export function answerOf(spec: HandlerSpec, facts: CallFacts): Refused | undefin
 }
 
 /** Looks at what an INVITE asks for, once it has a route. */
-export function screenInvite(request: SipRequest, media: SessionMedia, host: string): Refused | undefined {
+export function screenInvite(
+  request: SipRequest,
+  media: SessionMedia,
+  host: string,
+): Refused | undefined {
   const refusal = refuseHeaders(request) ?? refuseBody(request);
   if (refusal !== undefined) return refusedBy(refusal);
   if (request.body.length === 0) return undefined;
@@ -68,6 +72,13 @@ export const NO_ROUTE: Refused = {
   answer: { statusCode: 404 },
   cause: "refused",
   reason: "no route matches",
+};
+
+/** The source of the call may not call, and is to be told so. */
+export const FORBIDDEN_SOURCE: Refused = {
+  answer: { statusCode: 403 },
+  cause: "refused",
+  reason: "sip.allow does not have this source",
 };
 
 /** Another live call has the same X-Session-ID. */

@@ -7,34 +7,19 @@
  * @module
  */
 
-import { randomUint32 } from "../base/random.ts";
 import { formatSocketAddress } from "../base/socket_address.ts";
 import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
-import { uuidV7 } from "../base/uuid.ts";
-import { Call } from "../call/call.ts";
-import {
-  answerOf,
-  duplicateSession,
-  handlerChain,
-  NO_ROUTE,
-  type Refused,
-  screenInvite,
-  unavailable,
-} from "../call/screening.ts";
-import { SessionMedia } from "../call/session_media.ts";
+import { FORBIDDEN_SOURCE, type Refused, unavailable } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
-import { findXHeader, makeFacts, withRoute } from "../route/build_facts.ts";
-import type { CallFacts } from "../route/call_facts.ts";
 import { Router } from "../route/router.ts";
-import type { Route } from "../route/route.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
 import type { SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
 import { UserAgent } from "../sip/user_agent/user_agent.ts";
 import { Admission } from "./admission.ts";
+import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
@@ -272,86 +257,26 @@ export class Gateway {
   #receiveInvite(session: SessionId, request: SipRequest, flow: Flow, now: Millis): void {
     this.counters.add("calls_received");
     const source = formatSocketAddress(flow.remote);
-    if (!this.#sources.allows(flow.remote.address)) {
-      const refused: Refused = {
-        answer: { statusCode: 403 },
-        cause: "refused",
-        reason: "sip.allow does not have this source",
-      };
+    const problem = this.#sources.allows(flow.remote.address)
+      ? this.#admission.enter(now)
+      : FORBIDDEN_SOURCE;
+    if (problem !== undefined) {
+      const refused = typeof problem === "string" ? unavailable(problem) : problem;
       return this.#refuse(session, refused, source, now);
     }
-    const problem = this.#admission.enter(now);
-    if (problem !== undefined) {
-      return this.#refuse(session, unavailable(problem), source, now);
-    }
-    const chosen = this.#choose(request, flow, source);
-    if ("answer" in chosen) {
-      this.#admission.leave();
-      return this.#refuse(session, chosen, source, now);
-    }
-    const { facts, route, media, explicitSessionId } = chosen;
-    const call = new Call({
-      facts,
-      handlers: handlerChain(route, (name) => this.#routeByName(name)),
-      media,
-      hasOffer: request.body.length > 0,
-      setupMax: this.#config.limits.setup,
-      durationMax: route.max_duration ?? this.#config.limits.duration,
+    const made = makeCall({ request, flow, source }, {
+      config: this.#config,
+      router: this.#router,
+      runtime: this.#runtime,
+      isSessionIdTaken: (id) => this.#calls.hasExplicitId(id),
     }, now);
-    const live = new LiveCall({
-      call,
-      session,
-      rtpAddress: this.#config.rtp.address ?? flow.local.address,
-      signallingAddress: flow.remote.address,
-      explicitSessionId,
-    }, this.#context);
-    this.#calls.add(live);
-    live.input(() => call.begin());
-  }
-
-  /** Route, reject or redirect, session id, headers and body. */
-  #choose(request: SipRequest, flow: Flow, source: string): Refused | {
-    readonly facts: CallFacts;
-    readonly route: Route;
-    readonly media: SessionMedia;
-    readonly explicitSessionId: string | undefined;
-  } {
-    const { headers } = request;
-    const unrouted = makeFacts({
-      id: uuidV7(this.#runtime.random, this.#runtime.wallClock()),
-      method: request.method,
-      requestUri: request.requestUri,
-      from: headers.from,
-      to: headers.to,
-      sipCallId: headers.callId,
-      source,
-      transport: flow.transport,
-      headers: headers.entries(),
-      uriParts,
-    });
-    const match = this.#router.match(unrouted, (name) => headers.get(name));
-    if (match === undefined) return NO_ROUTE;
-    const facts = withRoute(unrouted, match);
-    const { route } = match;
-    const refused = answerOf(route.handler, facts);
-    if (refused !== undefined) return refused;
-    const explicitSessionId = findXHeader(facts, "X-Session-ID");
-    if (explicitSessionId !== undefined && this.#calls.hasExplicitId(explicitSessionId)) {
-      return duplicateSession(explicitSessionId);
+    if ("answer" in made) {
+      this.#admission.leave();
+      return this.#refuse(session, made, source, now);
     }
-    const { rtp, sip } = this.#config;
-    const address = sip.advertise ?? advertisable(rtp.address) ?? flow.local.address;
-    const media = new SessionMedia({
-      address,
-      codecs: rtp.codecs,
-      dtmfPayloadType: rtp.dtmf_payload_type,
-      sdpSessionId: `${randomUint32(this.#runtime.random)}`,
-    });
-    return screenInvite(request, media, address) ?? { facts, route, media, explicitSessionId };
-  }
-
-  #routeByName(name: string): Route | undefined {
-    return this.#config.routes.find((route) => route.name === name);
+    const live = new LiveCall({ ...made, session }, this.#context);
+    this.#calls.add(live);
+    live.input((call) => call.begin());
   }
 
   #refuse(session: SessionId, refused: Refused, source: string, now: Millis): void {
@@ -413,11 +338,6 @@ export class Gateway {
       this.#runtime.setTimer(resolve, POLL_INTERVAL);
     });
   }
-}
-
-/** A wildcard can be bound, but not told to anybody. */
-function advertisable(address: string | undefined): string | undefined {
-  return address === "0.0.0.0" || address === "::" ? undefined : address;
 }
 
 /** Makes byte arrays comparable as JSON. */

@@ -15,67 +15,23 @@ import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
 import { MediaSession } from "../media/media_session.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
-import type { CodecName } from "../sdp/codec_name.ts";
-import { nextHopOf } from "../sip/dialog/dialog.ts";
-import type { SipMessage } from "../sip/message/message.ts";
-import { type SessionId, SDP_CONTENT_TYPE, type UserAgentOutput } from "../sip/user_agent/output.ts";
+import { nextHopOf } from "../sip/message/next_hop.ts";
+import {
+  SDP_CONTENT_TYPE,
+  type SessionId,
+  type UserAgentOutput,
+} from "../sip/user_agent/output.ts";
 import { UserAgent } from "../sip/user_agent/user_agent.ts";
 import { Counters } from "./counters.ts";
 import { mediaChange } from "./media_change.ts";
 import { MediaClock } from "./media_clock.ts";
-import { type PortPair, PortPool, type PortRange } from "./port_pool.ts";
+import {
+  OutboundCallError,
+  type OutboundCallOptions,
+  type OutboundCallResult,
+} from "./outbound_options.ts";
+import { type PortPair, PortPool } from "./port_pool.ts";
 import { Signalling } from "./signalling.ts";
-
-/** What to call, and what to do there. */
-export interface OutboundCallOptions {
-  readonly runtime: Runtime;
-  /** `sip:user@host:port`. */
-  readonly target: string;
-  /** Value of From without a tag. */
-  readonly from: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly codecs: readonly CodecName[];
-  /** The address that we call from. */
-  readonly localAddress: string;
-  readonly ports: PortRange;
-  /** What the other side gets to hear, at 8 kHz. */
-  readonly sound: Int16Array;
-  /** Keys that are pressed once the call is up. */
-  readonly digits: string;
-  /** From the answer to our BYE; default: until everything was sent, and `linger` more. */
-  readonly duration?: Millis;
-  /** How long we listen after the last of our own sound. */
-  readonly linger: Millis;
-  /** From the INVITE to our CANCEL. */
-  readonly ringTimeout: Millis;
-  readonly onMessage?: (direction: "received" | "sent", message: SipMessage, at: Millis) => void;
-}
-
-/** How the call went. */
-export interface OutboundCallResult {
-  /** Final status of the INVITE: the peer's, or 408 and 503 of our own making. */
-  readonly statusCode: number;
-  readonly reasonPhrase: string;
-  readonly answered: boolean;
-  /** From the INVITE to its final response. */
-  readonly setupMs: Millis;
-  /** From the answer to the end. */
-  readonly durationMs: Millis;
-  readonly endedBy: "caller" | "callee" | "nobody";
-  /** Value of the Reason header of the peer's BYE. */
-  readonly peerReason: string;
-  /** From the answer to the first packet of the peer; `undefined` when none came. */
-  readonly firstAudioMs: Millis | undefined;
-  /** Everything that was heard since the answer, at 8 kHz. */
-  readonly heard: Int16Array;
-  readonly codec: string;
-  readonly statistics: MediaStatistics;
-}
-
-/** A call that cannot even be tried; the message says why. */
-export class OutboundCallError extends Error {
-  override readonly name = "OutboundCallError";
-}
 
 /** Samples that are handed to the media at a time. */
 const CHUNK_SAMPLES = 800;

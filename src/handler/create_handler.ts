@@ -27,8 +27,8 @@ export interface HandlerContext {
 /**
  * Makes a handler for one call. Nothing happens before its `start`.
  *
- * Never throws: a handler whose placeholders cannot be filled in ends as failed when it is started, and so does one of
- * a kind that refuses or redirects calls, since there is no audio in it.
+ * Never throws: a handler whose placeholders cannot be filled in ends as failed when it is started,
+ * and so does one of a kind that refuses or redirects calls, since there is no audio in it.
  */
 export function createHandler(
   spec: HandlerSpec,

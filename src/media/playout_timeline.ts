@@ -13,8 +13,13 @@ import type { Hertz, Millis, Samples } from "../base/units.ts";
 
 /** How far behind the clock silence is filled in. */
 export const RESERVE_MS = 120;
-/** How far ahead of the clock audio may get before it is dropped. */
-export const LEAD_MS_MAX = 20;
+/**
+ * How far ahead of the clock audio may get before it is dropped. A sender that began the moment the
+ * timeline did is a whole frame ahead, and a little more when its timer is early.
+ */
+export const LEAD_MS_MAX = 24;
+/** The same for quiet audio: a little less, so that a fast sender costs silence and not speech. */
+export const QUIET_LEAD_MS_MAX = 22;
 /** Silence is filled in by this much. */
 export const FILL_MS = 20;
 

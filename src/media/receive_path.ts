@@ -9,7 +9,6 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
-import { Concealment, FADE_MS } from "../audio/concealment.ts";
 import type { Millis, RtpTimestamp, Samples } from "../base/units.ts";
 import type { RtpHeader } from "../rtp/packet.ts";
 import { HELD_PAYLOAD_BYTES_MAX, ReorderWindow } from "../rtp/reorder_window.ts";
@@ -18,7 +17,8 @@ import { advanceTimestamp, timestampDelta } from "../rtp/sequence.ts";
 import type { ReceivedDigit } from "../rtp/telephone_event.ts";
 import { TelephoneEventReceiver } from "../rtp/telephone_event.ts";
 import type { MediaSink } from "./media_contract.ts";
-import { FILL_MS, LEAD_MS_MAX, PlayoutTimeline } from "./playout_timeline.ts";
+import { Playout } from "./playout.ts";
+import { FILL_MS, LEAD_MS_MAX, QUIET_LEAD_MS_MAX } from "./playout_timeline.ts";
 import type { ReceiveStatistics } from "./statistics.ts";
 
 /** What the path needs to know of the negotiation. */
@@ -38,9 +38,6 @@ const COMFORT_NOISE = 13;
  */
 const HOLE_SLACK_MS = 200;
 
-/** Mean magnitude of samples that nobody misses: -50 dB of full scale. */
-const QUIET_MEAN = 100;
-
 /** A wake-up this late means that we stood still, and that packets wait in the socket. */
 const STALL_MS = 10;
 /** They get this long to be read before their time is filled, */
@@ -51,26 +48,23 @@ const STALL_INTERVAL_MS = 1000;
 /** The receive side of one session. Hot path: a packet in order allocates nothing. */
 export class ReceivePath {
   readonly #sink: MediaSink;
-  readonly #timeline: PlayoutTimeline;
+  readonly #playout: Playout;
   readonly #window = new ReorderWindow();
   readonly #stats: RtpStats;
   readonly #events: TelephoneEventReceiver;
-  readonly #concealment: Concealment;
   readonly #samplesPerMs: number;
   readonly #fill: Samples;
   readonly #lead: Samples;
-  readonly #pcm: Int16Array;
-  readonly #pcmBytes: Uint8Array;
-  #pcmView: Uint8Array;
-  readonly #made: Int16Array;
-  readonly #madeBytes: Uint8Array;
+  readonly #quietLead: Samples;
   #codec: AudioCodec;
   #payloadType: number;
   #eventPayloadType: number;
   #listening: boolean;
   #stopped = false;
 
+  /** Of the current stream, -1 before the first packet. */
   #ssrc = -1;
+  /** Where the last audio ended. */
   #expectedTimestamp: RtpTimestamp = 0;
   #timestampKnown = false;
   /**
@@ -83,13 +77,12 @@ export class ReceivePath {
   #missing = 0;
   #lastSamples: Samples = 0;
   #lastAudioAt: Millis = 0;
+  /** When we last noticed that we had stood still. */
   #graceAt: Millis = -Infinity;
 
   #late = 0;
   #duplicates = 0;
   #strays = 0;
-  #concealed: Samples = 0;
-  #silence: Samples = 0;
 
   /** @param now Where the handler's timeline begins. */
   constructor(options: ReceiveOptions, sink: MediaSink, now: Millis) {
@@ -99,18 +92,14 @@ export class ReceivePath {
     this.#payloadType = options.payloadType;
     this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
     this.#listening = options.listening;
-    this.#timeline = new PlayoutTimeline(now, codec.sampleRate);
+    const samplesMax = codec.samplesIn(HELD_PAYLOAD_BYTES_MAX);
+    this.#playout = new Playout({ sampleRate: codec.sampleRate, samplesMax }, sink, now);
     this.#stats = new RtpStats(codec.clockRate);
     this.#events = new TelephoneEventReceiver(codec.clockRate);
-    this.#concealment = new Concealment(codec.sampleRate);
     this.#samplesPerMs = codec.sampleRate / 1000;
     this.#fill = FILL_MS * this.#samplesPerMs;
     this.#lead = LEAD_MS_MAX * this.#samplesPerMs;
-    this.#pcm = new Int16Array(codec.samplesIn(HELD_PAYLOAD_BYTES_MAX));
-    this.#pcmBytes = new Uint8Array(this.#pcm.buffer);
-    this.#pcmView = this.#pcmBytes.subarray(0, this.#fill * 2);
-    this.#made = new Int16Array(this.#fill);
-    this.#madeBytes = new Uint8Array(this.#made.buffer);
+    this.#quietLead = QUIET_LEAD_MS_MAX * this.#samplesPerMs;
   }
 
   /** Tells whether packets of a payload type were agreed on. */
@@ -144,6 +133,7 @@ export class ReceivePath {
       this.#beginStream(header, now);
       placement = this.#window.place(header, packet, now);
     }
+    // Whatever has a number of its own counts for the loss, audio or not.
     if (placement === "stray") this.#strays++;
     else if (placement === "duplicate") this.#duplicates++;
     else {
@@ -171,7 +161,7 @@ export class ReceivePath {
     if (options.listening !== this.#listening) {
       this.#timestampKnown = false;
       this.#active = false;
-      this.#concealment.forget();
+      this.#playout.forget();
     }
     this.#listening = options.listening;
   }
@@ -189,7 +179,9 @@ export class ReceivePath {
     }
     this.#report(this.#events.timeout(now));
     while (now >= this.#window.deadline) this.#releaseHeld(this.#window.skipGap(), now);
-    if (this.#window.heldPackets === 0 && now >= this.#fillAt()) this.#fillByClock(now);
+    if (this.#window.heldPackets > 0 || now < this.#fillAt()) return;
+    this.#active = false;
+    this.#filled += this.#playout.catchUp(now);
   }
 
   /** When {@linkcode timeout} has something to do. */
@@ -203,8 +195,7 @@ export class ReceivePath {
     if (this.#stopped) return;
     this.#report(this.#events.restart());
     this.#releaseAll(now);
-    const lag = this.#timeline.lag(now);
-    if (lag > 0) this.#playSilence(lag);
+    this.#playout.stop(now);
     this.#stopped = true;
   }
 
@@ -216,22 +207,25 @@ export class ReceivePath {
       packets_late: this.#late,
       packets_duplicate: this.#duplicates,
       packets_refused: this.#strays,
-      concealed_ms: Math.round(this.#concealed / this.#samplesPerMs),
-      silence_ms: Math.round(this.#silence / this.#samplesPerMs),
+      concealed_ms: Math.round(this.#playout.concealedMs),
+      silence_ms: Math.round(this.#playout.silenceMs),
       jitter_ms: Math.round(this.#stats.jitterMs * 10) / 10,
     };
   }
 
+  /** When the next thing is due, were there no stall: a gap, silence, or the end of a key. */
   #dueAt(): Millis {
     const fill = this.#window.heldPackets === 0 ? this.#fillAt() : this.#window.deadline;
     const event = this.#events.deadline;
     return event < fill ? event : fill;
   }
 
+  /** While audio comes, silence has the patience of the reorder window. */
   #fillAt(): Millis {
-    return this.#timeline.dueAt(this.#active ? this.#window.window : 0);
+    return this.#playout.dueAt(this.#active ? this.#window.window : 0);
   }
 
+  /** Another source or time base: what is held of the old one is played, the timeline goes on. */
   #beginStream(header: RtpHeader, now: Millis): void {
     this.#releaseAll(now);
     this.#report(this.#events.restart());
@@ -253,6 +247,7 @@ export class ReceivePath {
     while (this.#window.heldPackets > 0) this.#releaseHeld(this.#window.skipGap(), now);
   }
 
+  /** Releases held packets up to the next gap; `missing` were given up before the first. */
   #releaseHeld(missing: number, now: Millis): void {
     let before = missing;
     for (;;) {
@@ -281,9 +276,9 @@ export class ReceivePath {
       this.#active = false;
       return;
     }
-    const samples = this.#codec.decode(payload, offset, length, this.#pcm);
+    const samples = this.#codec.decode(payload, offset, length, this.#playout.samples);
     const hole = this.#timestampKnown ? this.#holeBefore(timestamp, now) : 0;
-    let room = this.#timeline.lag(now) - samples;
+    let room = this.#playout.lag(now) - samples;
     if (hole > 0 && room > 0) room -= this.#fillHole(Math.min(hole, room));
     this.#timestampKnown = true;
     this.#expectedTimestamp = advanceTimestamp(
@@ -295,11 +290,8 @@ export class ReceivePath {
     this.#lastSamples = samples;
     this.#lastAudioAt = now;
     this.#active = true;
-    if (room < 0 || room > this.#timeline.reserve) {
-      if (this.#isDropped(samples, room)) return;
-    }
-    this.#concealment.good(this.#pcm, samples);
-    this.#deliver(samples);
+    const outside = room < 0 || room > this.#playout.reserve;
+    if (!outside || this.#isKept(samples, room)) this.#playout.play(samples);
   }
 
   /**
@@ -318,71 +310,29 @@ export class ReceivePath {
     return Math.floor(Math.min(gap, plausible)) - this.#filled;
   }
 
+  /** Fills a hole of so many samples: what was lost is concealed, the rest was silence. */
   #fillHole(hole: Samples): Samples {
     const concealable = this.#filled > 0 ? 0 : this.#missing * this.#lastSamples;
-    const made = Math.min(hole, concealable, FADE_MS * this.#samplesPerMs);
-    for (let left = made; left > 0; left -= this.#fill) {
-      const samples = Math.min(left, this.#fill);
-      this.#concealment.conceal(this.#made, samples);
-      this.#deliverMade(samples);
-    }
-    this.#concealed += made;
-    if (hole > made) this.#playSilence(hole - made);
+    const made = concealable === 0 ? 0 : this.#playout.conceal(Math.min(hole, concealable));
+    if (hole > made) this.#playout.silence(hole - made);
     return hole;
   }
 
   /**
-   * Keeps the timeline within its bounds: ahead of the clock, silence is dropped, and soon
-   * anything; far behind, silence grows.
+   * Keeps the timeline within its bounds: far ahead of the clock, silence is dropped, and a little
+   * later anything; far behind, silence grows.
+   *
+   * @param room How far the timeline would be behind the clock after the packet.
    */
-  #isDropped(samples: Samples, room: Samples): boolean {
-    const quiet = this.#isQuiet(samples);
+  #isKept(samples: Samples, room: Samples): boolean {
+    const quiet = this.#playout.isQuiet(samples);
     if (room > 0) {
-      if (quiet) this.#playSilence(this.#fill);
-      return false;
+      if (quiet) this.#playout.silence(this.#fill);
+      return true;
     }
-    if (!quiet && room >= -this.#lead) return false;
+    if (room >= -(quiet ? this.#quietLead : this.#lead)) return true;
     this.#late++;
-    return true;
-  }
-
-  #isQuiet(samples: Samples): boolean {
-    let sum = 0;
-    for (let index = 0; index < samples; index++) sum += Math.abs(this.#pcm[index] as number);
-    return sum < samples * QUIET_MEAN;
-  }
-
-  #fillByClock(now: Millis): void {
-    this.#active = false;
-    while (!this.#stopped && this.#timeline.lag(now) >= this.#timeline.reserve) {
-      this.#playSilence(this.#fill);
-      this.#filled += this.#fill;
-    }
-  }
-
-  #playSilence(samples: Samples): void {
-    this.#concealment.forget();
-    this.#silence += samples;
-    for (let left = samples; left > 0; left -= this.#fill) {
-      this.#made.fill(0);
-      this.#deliverMade(Math.min(left, this.#fill));
-    }
-  }
-
-  #deliverMade(samples: Samples): void {
-    if (this.#stopped) return;
-    this.#timeline.advance(samples);
-    const bytes = this.#madeBytes;
-    this.#sink.audio(samples === this.#fill ? bytes : bytes.subarray(0, samples * 2));
-  }
-
-  #deliver(samples: Samples): void {
-    if (this.#stopped) return;
-    this.#timeline.advance(samples);
-    if (this.#pcmView.length !== samples * 2) {
-      this.#pcmView = this.#pcmBytes.subarray(0, samples * 2);
-    }
-    this.#sink.audio(this.#pcmView);
+    return false;
   }
 
   #report(digit: ReceivedDigit | undefined): void {

@@ -67,12 +67,14 @@ export class SendPath {
   #payloadType: number;
   #eventPayloadType: number;
   #frame: Samples;
+  /** Where packets go; port 0 stands for nowhere. */
   #address = "";
   #port = 0;
 
   /** Position of the queue's head in all that the handler wrote. */
   #position: Samples = 0;
   #lastWrite: Millis = -Infinity;
+  /** `write` has returned `false`, and `room` has not been told. */
   #blocked = false;
   #finish: "no" | "asked" | "done" = "no";
   #stopped = false;
@@ -82,6 +84,7 @@ export class SendPath {
    */
   #spurtFrames = 0;
 
+  /** Of the handler's own audio; the silence that fills up a frame does not count. */
   #played: Samples = 0;
   #dropped: Samples = 0;
   #queueMax: Samples = 0;
@@ -291,6 +294,7 @@ export class SendPath {
     this.#settle();
   }
 
+  /** All packets of a digit have the timestamp of its beginning. §2.5.1.2. */
   #sendDigitPacket(digit: DigitPacket): void {
     const header = this.#header;
     header.payloadType = this.#eventPayloadType;
@@ -300,6 +304,7 @@ export class SendPath {
     this.#sendPacket(TELEPHONE_EVENT_BYTES);
   }
 
+  /** Puts the header before the payload that lies in the packet, and hands it over. */
   #sendPacket(payloadBytes: number): void {
     const header = this.#header;
     const length = RTP_HEADER_BYTES + payloadBytes;

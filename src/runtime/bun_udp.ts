@@ -28,7 +28,9 @@ interface BunUdp {
   }): Promise<BunSocket>;
 }
 
-/** Errors of an earlier datagram that the system reports on the next call, which then did nothing. */
+/**
+ * Errors of an earlier datagram that the system reports on the next call, which then did nothing.
+ */
 const LATE_ERRORS: readonly unknown[] = [
   "ECONNREFUSED",
   "EHOSTUNREACH",

@@ -1,8 +1,9 @@
 /**
  * Child processes by `node:child_process`, which Bun and Deno both have.
  *
- * A child leads a process group of its own, so that its grandchildren can be signalled with it. Standard input, output
- * and error are pipes; file descriptor 3 is a socket pair for both directions. No shell is involved.
+ * A child leads a process group of its own, so that its grandchildren can be signalled with it.
+ * Standard input, output and error are pipes; file descriptor 3 is a socket pair for both
+ * directions. No shell is involved.
  *
  * @module
  */
@@ -89,7 +90,8 @@ class RunningChild implements ChildProcess {
     if (!this.#stdin.writable) return;
     const { length } = data;
     this.#stdinQueuedBytes += length;
-    // Bun's writable has no length of its own: the callback is the one count that both runtimes keep.
+    // Bun's writable has no length of its own: the callback is the one count that both runtimes
+    // keep.
     this.#stdin.write(Buffer.from(data), () => {
       this.#stdinQueuedBytes -= length;
     });

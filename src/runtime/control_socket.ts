@@ -1,9 +1,9 @@
 /**
  * Keeps the last words of a child on its control channel.
  *
- * A write to a channel that the child has closed fails, and a stream that fails throws away what it has not read yet:
- * the command that a short program wrote before it went. So failed writes are kept from the stream; it ends by reading
- * to its end, as it should.
+ * A write to a channel that the child has closed fails, and a stream that fails throws away what it
+ * has not read yet: the command that a short program wrote before it went. So failed writes are
+ * kept from the stream; it ends by reading to its end, as it should.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export function tolerateFailedWrites(control: Duplex): void {
 }
 
 /**
- * Bun's socket closes itself on a failed write, whatever the stream makes of it. So there the descriptor is written
- * to directly.
+ * Bun's socket closes itself on a failed write, whatever the stream makes of it. So there the
+ * descriptor is written to directly.
  *
  * @returns What the system did not take and the stream must send, which is everything elsewhere.
  */

@@ -14,14 +14,16 @@ export function createDenoRuntime(): Runtime {
   const listen = denoListenDatagram();
   return sharedRuntime({
     name: "deno",
-    // Without `--unstable-net` there is no other way than node's, which costs three times as much. Buffers have the
-    // system's size in both.
+    // Without `--unstable-net` there is no other way than node's, which costs three times as much.
+    // Buffers have the system's size in both.
     bindUdp: (options) =>
       listen === undefined ? bindNodeUdp(options) : bindDenoUdp(listen, options),
   }, nextTurn);
 }
 
-/** Deno runs some sixty immediates before it looks for input again; behind a timer it always looks. */
+/**
+ * Deno runs some sixty immediates before it looks for input again; behind a timer it always looks.
+ */
 function nextTurn(callback: () => void): void {
   setTimeout(callback, 1);
 }

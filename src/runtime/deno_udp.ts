@@ -1,5 +1,6 @@
 /**
- * UDP sockets by `Deno.listenDatagram`, which Deno gives to programs that run with `--unstable-net`.
+ * UDP sockets by `Deno.listenDatagram`, which Deno gives to programs that run with
+ * `--unstable-net`.
  *
  * @module
  */

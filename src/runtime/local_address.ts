@@ -1,8 +1,8 @@
 /**
  * Finds the address of ours that packets to a peer leave from, for Via, Contact and SDP.
  *
- * The system knows: a connected UDP socket has that address, and nothing is sent. Deno does not tell it; there the
- * routing table and the list of interfaces have to do.
+ * The system knows: a connected UDP socket has that address, and nothing is sent. Deno does not
+ * tell it; there the routing table and the list of interfaces have to do.
  *
  * @module
  */
@@ -73,7 +73,10 @@ function isInRange(address: string, cidr: string | null): boolean {
   return range !== undefined && isInRanges(address, [range]);
 }
 
-/** The interface of the longest route in Linux' table, whose addresses are hexadecimal, last byte first. */
+/**
+ * The interface of the longest route in Linux' table, whose addresses are hexadecimal, last byte
+ * first.
+ */
 async function routeDevice(remote: string): Promise<string | undefined> {
   const bytes = parseIpAddress(remote);
   const table = await readFile("/proc/net/route", "utf8").catch(() => "");

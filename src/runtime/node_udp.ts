@@ -1,5 +1,6 @@
 /**
- * UDP sockets by `node:dgram`: dearer than the runtimes' own, but the one kind whose buffers can be made larger.
+ * UDP sockets by `node:dgram`: dearer than the runtimes' own, but the one kind whose buffers can be
+ * made larger.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * Finds the moment at which everything that a child had written to a pipe by a given time has been read.
+ * Finds the moment at which everything that a child had written to a pipe by a given time has been
+ * read.
  *
- * A pipe cannot be asked how much it holds, but the event loop can: a whole turn of it that brings no data has found
- * the pipe empty. A child that never stops writing would never give such a turn; for it, having read more than a pipe
- * can hold proves the same.
+ * A pipe cannot be asked how much it holds, but the event loop can: a whole turn of it that brings
+ * no data has found the pipe empty. A child that never stops writing would never give such a turn;
+ * for it, having read more than a pipe can hold proves the same.
  *
  * @module
  */
@@ -17,7 +18,9 @@ const QUIET_TURNS = 2;
 /** More than any pipe or socket pair between us and a child holds, with our own read buffers. */
 const PIPE_BYTES_MAX = 1 << 20;
 
-/** Each turn reads all that a pipe holds, or a large buffer full: after so many, the rest is new. */
+/**
+ * Each turn reads all that a pipe holds, or a large buffer full: after so many, the rest is new.
+ */
 const TURNS_MAX = 64;
 
 interface Waiter {

@@ -1,6 +1,6 @@
 /**
- * Keeps node's `Buffer` inside this folder: its `slice` shares memory where that of `Uint8Array` copies, which nobody
- * who holds a `Uint8Array` expects.
+ * Keeps node's `Buffer` inside this folder: its `slice` shares memory where that of `Uint8Array`
+ * copies, which nobody who holds a `Uint8Array` expects.
  *
  * @module
  */

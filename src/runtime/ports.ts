@@ -1,8 +1,9 @@
 /**
- * What the product asks of the world, as interfaces: sockets, processes, clock, timers, randomness, files.
+ * What the product asks of the world, as interfaces: sockets, processes, clock, timers, randomness,
+ * files.
  *
- * Adapters for Bun and Deno are beside this file; tests bring virtual ones. Nobody outside `src/runtime` names a
- * runtime.
+ * Adapters for Bun and Deno are beside this file; tests bring virtual ones. Nobody outside
+ * `src/runtime` names a runtime.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import type { Millis } from "../base/units.ts";
 /** A bound UDP socket. */
 export interface UdpSocket {
   readonly local: SocketAddress;
-  /** Sends one datagram. Never throws; `false` when the system did not take it. `data` may be reused after. */
+  /**
+   * Sends one datagram. Never throws; `false` when the system did not take it. `data` may be reused
+   * after.
+   */
   send(data: Uint8Array, port: number, address: string): boolean;
   close(): void;
 }
@@ -34,7 +38,10 @@ export interface UdpOptions {
 export interface TcpConnection {
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
-  /** Queues bytes for sending, copied. `false` when the peer reads too slowly or the connection is gone: close it. */
+  /**
+   * Queues bytes for sending, copied. `false` when the peer reads too slowly or the connection is
+   * gone: close it.
+   */
   send(data: Uint8Array): boolean;
   /** Closes after what is queued was sent. */
   close(): void;
@@ -106,14 +113,17 @@ export interface ChildProcess {
   pauseStdout(): void;
   resumeStdout(): void;
   /**
-   * Calls back once everything that the child had written to standard output before this call was delivered: reads on
-   * even while paused, until the pipe stays empty or as much was read as a pipe can hold. Calls come back in order,
-   * never from inside this method, and before `closed`.
+   * Calls back once everything that the child had written to standard output before this call was
+   * delivered: reads on even while paused, until the pipe stays empty or as much was read as a pipe
+   * can hold. Calls come back in order, never from inside this method, and before `closed`.
    */
   drainStdout(done: () => void): void;
   /** Signals the whole process group. Nothing happens when it is gone. */
   signalGroup(signal: "SIGTERM" | "SIGKILL"): void;
-  /** Closes our ends of all pipes, so that `closed` follows even when a grandchild holds the other ends. */
+  /**
+   * Closes our ends of all pipes, so that `closed` follows even when a grandchild holds the other
+   * ends.
+   */
   destroyPipes(): void;
 }
 
@@ -147,7 +157,9 @@ export interface Runtime {
   /** Rejects with an `Error` whose message names the file. */
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, data: Uint8Array): Promise<void>;
-  /** When a file was last changed, since 1970. Rejects with an `Error` whose message names the file. */
+  /**
+   * When a file was last changed, since 1970. Rejects with an `Error` whose message names the file.
+   */
   modifiedAt(path: string): Promise<Millis>;
   /** Looks up a name in the system's resolver; literal addresses come back as they are. */
   resolveHost(host: string): Promise<readonly string[]>;

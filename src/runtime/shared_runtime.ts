@@ -36,7 +36,9 @@ export function sharedRuntime(
   };
 }
 
-/** The longest delay that the runtimes' timers take: 2^31 - 1 ms; a longer one would fire at once. */
+/**
+ * The longest delay that the runtimes' timers take: 2^31 - 1 ms; a longer one would fire at once.
+ */
 const DELAY_MAX: Millis = 2_147_483_647;
 
 function setTimer(callback: () => void, delay: Millis): Timer {

@@ -1,8 +1,9 @@
 /**
  * TCP by `node:net`, which Bun and Deno both have.
  *
- * A peer that closes its sending half closes the connection: nothing waits in CLOSE-WAIT. What a peer does not read is
- * queued up to a bound. Errors are no events of their own: `closed` says it all.
+ * A peer that closes its sending half closes the connection: nothing waits in CLOSE-WAIT. What a
+ * peer does not read is queued up to a bound. Errors are no events of their own: `closed` says it
+ * all.
  *
  * @module
  */

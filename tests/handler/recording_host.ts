@@ -1,5 +1,6 @@
 /**
- * A call's side of the handler contract that keeps what it hears, with a queue that fills like a real one.
+ * A call's side of the handler contract that keeps what it hears, with a queue that fills like a
+ * real one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { levelOf } from "../../src/audio/tone.ts";
-import { RESERVE_MS } from "../../src/media/playout_timeline.ts";
+import { LEAD_MS_MAX, RESERVE_MS } from "../../src/media/playout_timeline.ts";
 import { Harness, keyPacket, levelOfIndex, PEER, rtp, voice } from "./session_harness.ts";
 
 /** Indices of the voice packets heard, silence as -1, one entry for each 20 ms. */
@@ -284,14 +284,14 @@ describe("receive path: the handler's timeline", () => {
         harness.receiveAt(index * interval, voice(index));
         if (index % 50 === 0) {
           const lag = harness.now * 8 - harness.heard.length;
-          if (lag < -160 || lag > (RESERVE_MS + 60) * 8) lost++;
+          if (lag < -LEAD_MS_MAX * 8 || lag > (RESERVE_MS + 60) * 8) lost++;
         }
         if (index % 5000 === 0) harness.deliveries.length = 0;
       }
       harness.runUntil(600_000);
       harness.stop();
       expect(lost).toBe(0);
-      expect(Math.abs(harness.heard.length - 4_800_000) <= 160).toBe(true);
+      expect(Math.abs(harness.heard.length - 4_800_000) <= LEAD_MS_MAX * 8).toBe(true);
       const { packets_late, concealed_ms } = harness.session.statistics();
       expect(packets_late < 10).toBe(true);
       expect(concealed_ms).toBe(0);

@@ -6,10 +6,11 @@
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
 import { until } from "../support/gateway.ts";
+import { freePort } from "./free_port.ts";
 import { NetstringReader } from "./netstring.ts";
 import { RATE } from "./sound.ts";
 
@@ -207,16 +208,6 @@ function configuration(folder: string, sipPort: number, controlPort: number): st
 function account(folder: string, { transport, codec }: BaresipOptions): string {
   const uri = `<sip:baresip@127.0.0.1;transport=${transport}>`;
   return `${uri};regint=0;audio_codecs=${codec};audio_source=aufile,${folder}/sound.wav\n`;
-}
-
-/** A port that nobody has, for one who takes it soon. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("No port");
-  return address.port;
 }
 
 /** The control interface is there when baresip is ready. */

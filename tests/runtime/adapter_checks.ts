@@ -1,7 +1,8 @@
 /**
  * What every adapter must do, as named checks that any runtime can run.
  *
- * `bun test` runs them one by one; under Deno, `deno_checks.ts` runs them and prints what came of each.
+ * `bun test` runs them one by one; under Deno, `deno_checks.ts` runs them and prints what came of
+ * each.
  *
  * @module
  */

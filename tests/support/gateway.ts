@@ -88,7 +88,9 @@ export async function until(
 ): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs;
   while (!done()) {
-    if (performance.now() > giveUpAt) throw new Error(`Timed out after ${timeoutMs} ms: ${describe()}`);
+    if (performance.now() > giveUpAt) {
+      throw new Error(`Timed out after ${timeoutMs} ms: ${describe()}`);
+    }
     await Bun.sleep(10);
   }
 }

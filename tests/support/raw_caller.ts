@@ -60,7 +60,11 @@ export class RawCaller {
     const socket = await Bun.udpSocket({
       hostname: address,
       port: 0,
-      socket: { data: (_socket, data) => opened.caller?.receive(new Uint8Array(data)) },
+      socket: {
+        data: (_socket, data) => opened.caller?.receive(new Uint8Array(data)),
+        // ICMP: the other side has closed its port
+        error: () => {},
+      },
     });
     const caller = new RawCaller(socket, address, target);
     opened.caller = caller;

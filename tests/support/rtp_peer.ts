@@ -26,6 +26,7 @@ export class RtpPeer {
   readonly #ssrc: number;
   #sequence = 1;
   #timestamp = 0;
+  #closed = false;
 
   private constructor(socket: Bun.udp.Socket<"buffer">, ssrc: number) {
     this.#socket = socket;
@@ -40,6 +41,8 @@ export class RtpPeer {
       port: 0,
       socket: {
         data: (_socket, data, port, from) => opened.peer?.receive(data, `${from}:${port}`),
+        // ICMP: the other side has closed its port
+        error: () => {},
       },
     });
     const peer = new RtpPeer(socket, ssrc);
@@ -59,7 +62,7 @@ export class RtpPeer {
       ssrc: this.#ssrc,
     });
     this.#timestamp += FRAME;
-    this.#socket.send(packet, to.port, to.address);
+    if (!this.#closed) this.#socket.send(packet, to.port, to.address);
   }
 
   /** Sends frames at their pace. */
@@ -90,6 +93,7 @@ export class RtpPeer {
   }
 
   close(): void {
+    this.#closed = true;
     this.#socket.close();
   }
 }

@@ -22,7 +22,8 @@ export class EchoHandler implements Handler {
   }
 
   receiveAudio(pcm: Uint8Array): void {
-    // A full queue is no reason to stop: what comes in at the rate of time goes out at the same rate.
+    // A full queue is no reason to stop: what comes in at the rate of time goes out at the same
+    // rate.
     if (this.#state === "running") this.#host.audio(pcm);
   }
 

@@ -1,5 +1,6 @@
 /**
- * Plays a WAV file once, several times or until the caller hangs up. The caller's audio is not listened to.
+ * Plays a WAV file once, several times or until the caller hangs up. The caller's audio is not
+ * listened to.
  *
  * @module
  */

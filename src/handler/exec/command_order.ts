@@ -1,9 +1,10 @@
 /**
  * Keeps commands of the control channel in order with the audio on standard output.
  *
- * The two come through different pipes, and the short command overtakes the long audio. So a `mark` or `clear` waits
- * until what was in the audio pipe when it came has been read, and every later command waits behind it. The sound stops
- * at a `clear` all the same: at once, as the first of its two steps.
+ * The two come through different pipes, and the short command overtakes the long audio. So a `mark`
+ * or `clear` waits until what was in the audio pipe when it came has been read, and every later
+ * command waits behind it. The sound stops at a `clear` all the same: at once, as the first of its
+ * two steps.
  *
  * @module
  */

@@ -12,7 +12,10 @@ import { RateLimit } from "./rate_limit.ts";
 /** Longest line of a control channel. */
 export const CONTROL_LINE_BYTES_MAX = 64 * 1024;
 
-/** Refusals are answered, logged and counted; a program that writes nothing else gets no more of them than this. */
+/**
+ * Refusals are answered, logged and counted; a program that writes nothing else gets no more of
+ * them than this.
+ */
 const REFUSALS_PER_SECOND = 10;
 const REFUSALS_BURST = 50;
 

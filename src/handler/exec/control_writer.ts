@@ -1,8 +1,8 @@
 /**
  * Writes events to a program's control channel: one JSON object a line.
  *
- * Most programs never read it. What they leave in the pipe is the system's; what does not fit waits here, the oldest
- * events giving way to new ones.
+ * Most programs never read it. What they leave in the pipe is the system's; what does not fit waits
+ * here, the oldest events giving way to new ones.
  *
  * @module
  */
@@ -38,7 +38,9 @@ export class ControlWriter {
     this.flush();
   }
 
-  /** Writes what waits, unless the last write still does. To be called when the channel has drained. */
+  /**
+   * Writes what waits, unless the last write still does. To be called when the channel has drained.
+   */
   flush(): void {
     if (this.#lines.length === 0 || this.#child.controlQueuedBytes > 0) return;
     const text = this.#lines.join("");

@@ -18,8 +18,9 @@ export type Environment =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Makes the environment: the parent's, the call's variables, one `SIP_X_…` for each X-header, the route's own. What is
- * later in this list wins, so that no header can replace anything but another `SIP_X_…`.
+ * Makes the environment: the parent's, the call's variables, one `SIP_X_…` for each X-header, the
+ * route's own. What is later in this list wins, so that no header can replace anything but another
+ * `SIP_X_…`.
  *
  * @returns A reason when a value holds a NUL, which would cut it off.
  */

@@ -1,10 +1,10 @@
 /**
- * A program as handler: the caller's audio on its standard input, its standard output to the caller, JSON lines both
- * ways on file descriptor 3, its standard error in the log.
+ * A program as handler: the caller's audio on its standard input, its standard output to the
+ * caller, JSON lines both ways on file descriptor 3, its standard error in the log.
  *
- * A program that knows nothing of file descriptor 3 is a complete handler. Exit 0 means that it is done: what it wrote
- * is played, then the call ends. Any other end is a failure. Whatever happens, nothing of it outlives its call: the
- * whole process group is signalled, and killed at the end.
+ * A program that knows nothing of file descriptor 3 is a complete handler. Exit 0 means that it is
+ * done: what it wrote is played, then the call ends. Any other end is a failure. Whatever happens,
+ * nothing of it outlives its call: the whole process group is signalled, and killed at the end.
  *
  * @module
  */
@@ -31,7 +31,10 @@ const KILL_AFTER: Millis = 2_000;
 /** From SIGKILL to the moment at which a process that the system cannot end is given up. */
 const GIVE_UP_AFTER: Millis = 2_000;
 
-/** What is read of standard output after the exit: more than pipes hold, so all that the program itself wrote. */
+/**
+ * What is read of standard output after the exit: more than pipes hold, so all that the program
+ * itself wrote.
+ */
 const BYTES_AFTER_EXIT_MAX = 4 << 20;
 
 /** The caller's audio that waits for a program that does not read. */

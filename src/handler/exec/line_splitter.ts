@@ -10,8 +10,8 @@ const RETURN = 0x0d;
 /**
  * Collects bytes until a newline.
  *
- * @param line `text` without its newline; `tooLong` when the line was longer than the bound: then `text` is its
- * beginning, and the rest of the line was left out.
+ * @param line `text` without its newline; `tooLong` when the line was longer than the bound: then
+ * `text` is its beginning, and the rest of the line was left out.
  */
 export class LineSplitter {
   readonly #lineBytesMax: number;

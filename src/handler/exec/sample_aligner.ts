@@ -10,8 +10,8 @@ export class SampleAligner {
   #joined = new Uint8Array(0);
 
   /**
-   * @returns All whole samples, an even number of bytes; `data` itself when nothing had to be joined, else a buffer
-   * that the next call reuses.
+   * @returns All whole samples, an even number of bytes; `data` itself when nothing had to be
+   * joined, else a buffer that the next call reuses.
    */
   align(data: Uint8Array): Uint8Array {
     if (this.#carry === undefined) {

@@ -9,6 +9,7 @@
 import { createRequest } from "../message/build.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { parseNameAddr, withTag } from "../message/name_addr.ts";
+import { type NextHop, nextHopOf } from "../message/next_hop.ts";
 import { parseSipUri } from "../message/uri.ts";
 
 /** What identifies a dialog at our end. §12 */
@@ -25,15 +26,6 @@ export interface DialogRequestOptions {
   readonly contentType?: string;
   /** Of the request that an ACK acknowledges; every other request takes the next number. */
   readonly sequence?: number;
-}
-
-/** Where a request is to be sent: the first hop that the route set and remote target give. */
-export interface NextHop {
-  /** A literal address or a name that is still to be looked up. */
-  readonly host: string;
-  readonly port: number;
-  /** As the URI asks for; absent: the transport that the dialog began with. */
-  readonly transport: "udp" | "tcp" | undefined;
 }
 
 /** Longest Record-Route that a dialog takes over. */
@@ -173,24 +165,6 @@ export class Dialog {
     const uri = routeUri(first);
     if (isLooseRouter(uri)) return { requestUri: this.#remoteTarget, routes: this.routeSet };
     return { requestUri: uri, routes: [...this.routeSet.slice(1), `<${this.#remoteTarget}>`] };
-  }
-}
-
-/**
- * Where a URI points. Name look-up is the gateway's.
- *
- * @returns `undefined` when the URI is not `sip:`, or asks for a transport that we do not have.
- */
-export function nextHopOf(uri: string): NextHop | undefined {
-  try {
-    const parsed = parseSipUri(uri);
-    const transport = parsed.parameters.get("transport")?.toLowerCase();
-    if (parsed.scheme !== "sip") return undefined;
-    if (transport !== undefined && transport !== "udp" && transport !== "tcp") return undefined;
-    return { host: parsed.host, port: parsed.port ?? 5060, transport };
-  } catch {
-    // Parsers throw nothing but their own error: a URI that cannot be read leads nowhere.
-    return undefined;
   }
 }
 

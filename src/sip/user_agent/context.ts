@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type RandomSource, randomHex } from "../../base/random.ts";
+import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
 import type { SipRequest } from "../message/message.ts";

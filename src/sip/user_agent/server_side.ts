@@ -16,7 +16,7 @@ import type { Flow } from "../transport/flow.ts";
 import { contactFor, sendBye, type UserAgentContext } from "./context.ts";
 import type { SipBody, UserAgentOutput } from "./output.ts";
 import type { SentMessage, Session } from "./session_table.ts";
-import { ALLOW, capabilityHeaders, refuseHeaders, refuseMethod, type Refusal } from "./uas_core.ts";
+import { ALLOW, capabilityHeaders, type Refusal, refuseHeaders, refuseMethod } from "./uas_core.ts";
 
 type Headers = readonly (readonly [string, string])[];
 

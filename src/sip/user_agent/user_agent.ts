@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type RandomSource, randomHex } from "../../base/random.ts";
+import { randomHex, type RandomSource } from "../../base/random.ts";
 import { TimerTable } from "../../base/timer_table.ts";
 import type { Millis } from "../../base/units.ts";
 import { createResponse } from "../message/build.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { Dialog, nextHopOf } from "../../../src/sip/dialog/dialog.ts";
+import { Dialog } from "../../../src/sip/dialog/dialog.ts";
 import type { SipRequest, SipResponse } from "../../../src/sip/message/message.ts";
+import { nextHopOf } from "../../../src/sip/message/next_hop.ts";
 import { parseMessage } from "../../../src/sip/message/parse.ts";
 
 function message<T>(lines: readonly string[]): T {

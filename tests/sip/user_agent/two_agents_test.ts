@@ -86,10 +86,13 @@ describe("RFC 3261 §13.3.1.4 2xx until ACK", () => {
         if (agent === "callee" && isOk) sent.push(net.now - 1);
       }
       // The caller's ACK never leaves
-      perform(agent, outputs.filter((output) =>
-        output.type !== "send" || output.message.type === "response" ||
-        output.message.method !== "ACK"
-      ));
+      perform(
+        agent,
+        outputs.filter((output) =>
+          output.type !== "send" || output.message.type === "response" ||
+          output.message.method !== "ACK"
+        ),
+      );
     };
     net.onTold = ({ output }) => {
       if (output.type === "ack_timeout") {

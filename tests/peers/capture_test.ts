@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { serializeWav } from "../../src/audio/wav.ts";
+import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { missingPeers } from "../support/peer_table.ts";
+import { peerTest } from "../support/peers.ts";
+import { Baresip } from "./baresip.ts";
+import { Capture, mayCapture } from "./capture.ts";
+import { runSipp } from "./sipp.ts";
+import { RATE, sweep } from "./sound.ts";
+import { voicegwCall } from "./voicegw_call.ts";
+
+const PEERS = ["tshark", "sipp", "baresip"];
+/** Nothing else in the tests uses these. */
+const RTP_PORTS = { first: 38_000, last: 38_399 };
+/** What Wireshark says of an end packet's three copies, and of a first packet. */
+const TRUE = "1";
+const FALSE = "0";
+
+const isPermitted = missingPeers(PEERS).length > 0 || mayCapture();
+
+/** Without the right to capture: skipped by name, but failed on a build machine. */
+function captureTest(name: string, body: () => void): void {
+  if (isPermitted) {
+    peerTest(name, PEERS, body);
+    return;
+  }
+  const explained = `${name} [needs the right to capture packets]`;
+  if (process.env["CI"] !== "true") test.skip(explained, () => {});
+  else {
+    test(explained, () => {
+      throw new Error("This user may not capture packets of the loopback interface");
+    });
+  }
+}
+
+describe("Wireshark reads what goes over the wire", () => {
+  let server: RunningGateway;
+  let capture: Capture | undefined;
+  let folder: string;
+  /** Wireshark's filter for what the gateway and `voicegw call` sent. */
+  let ours = "";
+
+  beforeAll(async () => {
+    folder = mkdtempSync(`${tmpdir()}/voicegw-peers-`);
+    writeFileSync(`${folder}/sound.wav`, serializeWav(sweep(3000), RATE));
+    server = await startGateway({
+      rtp: { ports: `${RTP_PORTS.first}-${RTP_PORTS.last}` },
+      routes: [
+        { when: { "X-Room-ID": "play" }, play: `${folder}/sound.wav` },
+        { echo: true },
+      ],
+    });
+    if (missingPeers(PEERS).length > 0 || !isPermitted) return;
+    const [udp, tcp] = [portOf(server.udp), portOf(server.tcp)];
+    const range = `${RTP_PORTS.first}-${RTP_PORTS.last}`;
+    ours = `(udp.srcport == ${udp} or tcp.srcport == ${tcp} or sip.from.user == "voicegw"` +
+      ` or udp.srcport in {${RTP_PORTS.first} .. ${RTP_PORTS.last}}` +
+      ` or (udp.dstport in {${RTP_PORTS.first} .. ${RTP_PORTS.last}}` +
+      ` and udp.srcport in {39000 .. 39499}))`;
+    capture = await Capture.start(
+      `udp port ${udp} or tcp port ${tcp} or udp portrange ${range}`,
+      { udp, tcp },
+    );
+    await makeCalls(server);
+    await capture.stop();
+  }, 30_000);
+
+  afterAll(async () => {
+    await capture?.remove();
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  captureTest("every call ended as its caller wanted", () => {
+    expect(server.records.map((record) => record.cause))
+      .toEqual(["caller_hangup", "caller_hangup", "caller_hangup", "caller_hangup"]);
+  });
+
+  captureTest("no SIP, SDP or RTP of ours is malformed or doubtful", () => {
+    const { packets } = seen(capture);
+    const fields = ["frame.number", "frame.protocols", "_ws.expert.message"];
+    expect(packets(`${ours} and (_ws.malformed or _ws.expert.severity >= "Error")`, fields))
+      .toEqual([]);
+    // Of TCP a busy machine makes warnings itself
+    expect(packets(`${ours} and udp and _ws.expert.severity >= "Warning"`, fields)).toEqual([]);
+  });
+
+  captureTest("every packet of ours is one of SIP, RTP or RTCP", () => {
+    const { packets } = seen(capture);
+    expect(packets(`${ours} and udp and not (sip or rtp or rtcp)`, ["frame.number"])).toEqual([]);
+    // Four answers of the gateway and the offer of `voicegw call`
+    expect(packets(`${ours} and sip and sdp`, ["frame.number"])).toHaveLength(5);
+    expect(packets(`${ours} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200`, [
+      "sdp.media.port",
+    ])).toHaveLength(4);
+  });
+
+  captureTest("no packet of our streams is missing: RFC 3550 §5.1", () => {
+    const streams = seen(capture).streams()
+      .filter(({ sourcePort }) => sourcePort >= RTP_PORTS.first);
+    const fromGateway = streams.filter(({ sourcePort }) => sourcePort <= RTP_PORTS.last);
+    expect(fromGateway.flatMap(({ payloads }) => payloads).sort())
+      .toEqual(["g711A", "g711U", "g711U", "g711U"]);
+    // And that of `voicegw call`, with its keys
+    expect(streams).toHaveLength(5);
+    for (const { packets, lost } of streams) {
+      expect(lost).toBe(0);
+      expect(packets).toBeGreaterThan(40);
+    }
+  });
+
+  captureTest("keys are RTP events: RFC 4733 §2.5", () => {
+    const events = seen(capture).packets("rtpevent", [
+      "rtpevent.event_id",
+      "rtp.marker",
+      "rtpevent.end_of_event",
+      "rtp.timestamp",
+    ]);
+    const first = events.filter(([, marker]) => marker === TRUE);
+    expect(first.map(([event]) => event)).toEqual(["1", "11", "9"]);
+    for (const [event, , , timestamp] of first) {
+      const same = events.filter((packet) => packet[3] === timestamp);
+      expect(same.every(([other]) => other === event)).toBe(true);
+      const ends = same.map(([, , end]) => end);
+      expect(ends.slice(-4)).toEqual([FALSE, TRUE, TRUE, TRUE]);
+    }
+  });
+});
+
+/** Two of SIPp, one of baresip, one of our own with keys. */
+async function makeCalls(server: RunningGateway): Promise<void> {
+  for (const transport of ["udp", "tcp"] as const) {
+    const port = portOf(transport === "udp" ? server.udp : server.tcp);
+    const target = { address: "127.0.0.1", port };
+    const keys = { room: "play" };
+    await runSipp({ scenario: "basic_call.xml", transport, target, keys });
+  }
+  const caller = await Baresip.start({ transport: "tcp", codec: "PCMA", sound: sweep(1200) });
+  try {
+    await caller.command("dial", `sip:echo@${server.tcp}`);
+    await caller.event("CALL_CLOSED");
+  } finally {
+    caller.stop();
+  }
+  await voicegwCall(`sip:echo@${server.udp}`, ["--digits", "1#9", "--duration", "2s"]);
+  await server.ended(4);
+  await server.idle();
+}
+
+function portOf(listener: string): number {
+  return Number(listener.split(":")[1]);
+}
+
+/** What the tests ask of a capture; they run only when there is one. */
+function seen(capture: Capture | undefined): {
+  readonly packets: Capture["packets"];
+  readonly streams: Capture["streams"];
+} {
+  if (capture === undefined) throw new Error("Nothing was captured");
+  return {
+    packets: (filter, fields) => capture.packets(filter, fields),
+    streams: () => capture.streams(),
+  };
+}
