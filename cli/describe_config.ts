@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PRIVATE_RANGES } from "../src/base/socket_address.ts";
 import { formatDuration } from "../src/config/duration.ts";
 import type { Config } from "../src/config/schema.ts";
 import { countPortPairs, formatListen } from "../src/config/schema_values.ts";
@@ -21,10 +22,9 @@ export function describeSettings(
   listeners: readonly string[] = sip.listen.map(formatListen),
 ): string {
   const pairs = countPortPairs(rtp.ports);
-  const allowed = sip.allow.any ? "any" : count(sip.allow.ranges.length, "range");
   const lines = [
     ["SIP", listeners.join(", ")],
-    ["from", `${allowed} of addresses, others get ${sip.refuse === "403" ? "403" : "no answer"}`],
+    ["from", describeAllowed(sip)],
     ["RTP", `ports ${rtp.ports.first}-${rtp.ports.last}, enough for ${count(pairs, "call")}`],
     ["codecs", rtp.codecs.join(", ")],
     [
@@ -37,10 +37,16 @@ export function describeSettings(
   return lines.map(([name, value]) => `${name?.padEnd(8)}${value}\n`).join("");
 }
 
-/**
- * Columns as wide as their longest cell; every condition but the last column's on a line of its
- * own.
- */
+function describeAllowed({ allow, refuse }: Config["sip"]): string {
+  if (allow.any) return "every address";
+  const others = allow.ranges.filter((range) => !PRIVATE_RANGES.includes(range));
+  const named = others.length < allow.ranges.length ? ["private addresses"] : [];
+  if (others.length > 0) named.push(`${count(others.length, "range")} of addresses`);
+  const rest = refuse === "403" ? "others get 403" : "others get no answer";
+  return `${named.join(" and ")}; ${rest}`;
+}
+
+/** The routing table: columns as wide as their longest cell, every condition on a line of its own. */
 export function describeTable(routes: readonly Route[]): string {
   const head = ["", "ROUTE", "WHEN", "HANDLER", "ON ERROR"];
   const rows = routes.flatMap((route) => {

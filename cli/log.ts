@@ -27,7 +27,10 @@ export interface OpenLog {
   flush(): void;
 }
 
-/** Lines are written together at the end of the turn of the event loop that they came in. */
+/** How long a line waits for others. */
+const WRITE_INTERVAL_MS = 50;
+
+/** Writes lines together: under load a system call for each would cost more than the line. */
 class LineWriter {
   readonly #write: (text: string) => void;
   #waiting = "";
@@ -37,7 +40,7 @@ class LineWriter {
   }
 
   add(line: string): void {
-    if (this.#waiting === "") setTimeout(() => this.flush(), 0);
+    if (this.#waiting === "") setTimeout(() => this.flush(), WRITE_INTERVAL_MS);
     this.#waiting += line;
   }
 
@@ -52,7 +55,11 @@ class LineWriter {
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const format = options.format === "json"
     ? getJsonLinesFormatter({ categorySeparator: ".", message: "rendered", properties: "flatten" })
-    : getAnsiColorFormatter({ timestamp: "time", level: "abbr", category: () => "" });
+    : getAnsiColorFormatter({
+      timestamp: "time",
+      level: "abbr",
+      format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
+    });
   const writer = new LineWriter(options.write);
   await configure({
     reset: true,

@@ -16,7 +16,7 @@ import { describeMessage } from "../src/sip/message/serialize.ts";
 import { formatSocketAddress } from "../src/base/socket_address.ts";
 import { callLine } from "./call_line.ts";
 import type { CliIo } from "./cli_io.ts";
-import { EXIT_USAGE, readConfigFile } from "./config_file.ts";
+import { count, EXIT_USAGE, readConfigFile } from "./config_file.ts";
 import { openLog } from "./log.ts";
 import { startScreen } from "./start_screen.ts";
 
@@ -72,7 +72,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   }
   if (format === "pretty") io.stderr(startScreen(config, gateway.listeners));
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
-  for (const warning of warnings) logger.warning("{text}", { text: formatIssue(warning) });
+  for (const warning of warnings) logger.warning(verbatim(formatIssue(warning)));
   await untilStopped(gateway, options.config, { io, logger });
   flush();
   return 0;
@@ -93,9 +93,7 @@ function untilStopped(
         logger.info("Stopping: calls are ended now");
       } else {
         const { calls } = gateway;
-        logger.info("Draining: no more calls; {calls} to finish; a second signal ends them", {
-          calls,
-        });
+        logger.info(`Draining: no more calls, ${calls} to finish; a second signal ends them`);
       }
       const done = asked === 2 ? gateway.stop() : gateway.drain().then(() => gateway.stop());
       done.then(resolve, reject);
@@ -113,17 +111,17 @@ async function reload(
 ): Promise<void> {
   const read = await readConfigFile(file, io);
   if (read === undefined) {
-    logger.error("Not reloaded: {file} has errors, the former routes stay", { file });
+    logger.error(verbatim(`Not reloaded: ${file} has errors, the former routes stay`));
     return;
   }
   const { config } = read;
   const needRestart = gateway.reload(config);
   if (needRestart.length > 0) {
     const keys = needRestart.join(" and ");
-    logger.error("Not reloaded: {keys} changed, which needs a restart", { keys });
+    logger.error(`Not reloaded: ${keys} changed, which needs a restart`);
     return;
   }
-  logger.info("Reloaded: {routes} routes", { routes: config.routes.length });
+  logger.info(`Reloaded: ${count(config.routes.length, "route")}`);
 }
 
 function observe(
@@ -132,25 +130,29 @@ function observe(
 ): GatewayObserver {
   return {
     log: (level, message, fields) => {
-      const text = options.format === "pretty" ? withFields(message, fields) : message;
-      // A message is text, not a template: braces in it mean themselves
-      logger[level]("{text}", { text, ...(options.format === "json" ? fields : {}) });
+      if (options.format === "json") logger[level](verbatim(message), fields);
+      else logger[level](verbatim(withFields(message, fields)));
     },
     callEnded: (record) => {
       if (options.format === "json") {
         logger.info("Call ended", { record });
-      } else logger.info("{line}", { line: callLine(record) });
+      } else logger.info(verbatim(callLine(record)));
     },
     ...(options.trace
       ? {
         message: (direction, message, flow) => {
           const arrow = direction === "received" ? "←" : "→";
           const line = `${arrow} ${formatSocketAddress(flow.remote)} ${describeMessage(message)}`;
-          logger.info("{line}", { line });
+          logger.info(verbatim(line));
         },
       }
       : {}),
   };
+}
+
+/** The log takes messages for templates; braces in ours mean themselves. */
+function verbatim(text: string): string {
+  return text.replaceAll("{", "{{").replaceAll("}", "}}");
 }
 
 function withFields(message: string, fields: Readonly<Record<string, string | number>>): string {

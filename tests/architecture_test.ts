@@ -135,7 +135,7 @@ function readSource(path: string): SourceFile {
 }
 
 function readTable(readme: string): readonly Folder[] {
-  const rows = readme.matchAll(/^\| `([\w/]+)` \| (pure|impure) \|[^|]*\|([^|]*)\|$/gm);
+  const rows = readme.matchAll(/^\| `([\w/]+)` +\| (pure|impure) +\|[^|]*\|([^|]*)\|$/gm);
   return [...rows].map(([, path = "", kind, allowed = ""]) => ({
     path,
     pure: kind === "pure",

@@ -6,11 +6,14 @@
 
 import type { SocketAddress } from "../base/socket_address.ts";
 import { bindError } from "./bind_error.ts";
+import { enlargeBuffers } from "./bun_buffers.ts";
 import { plainAddress } from "./plain_address.ts";
 import type { UdpOptions, UdpSocket } from "./ports.ts";
 
 /** What we use of Bun's socket. Declared here, so that no other runtime needs Bun's types. */
 interface BunSocket {
+  /** The file descriptor. */
+  readonly fd?: number;
   readonly address: SocketAddress;
   send(data: Uint8Array, port: number, address: string): boolean;
   close(): void;
@@ -61,6 +64,7 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
       binaryType: "uint8array",
       socket: handlers,
     });
+    if (options.largeBuffers === true) await enlargeBuffers(socket.fd);
     return new BunUdpSocket(socket, state);
   } catch (error) {
     throw bindError("udp", options, error);

@@ -36,7 +36,9 @@ const FLUSH_MS = 500;
 export function mayCapture(): boolean {
   const command = findCommand("dumpcap");
   if (command === undefined) return false;
-  const { exitCode } = Bun.spawnSync([command, "-L", "-i", INTERFACE], { timeout: PERMISSION_MS_MAX });
+  const { exitCode } = Bun.spawnSync([command, "-L", "-i", INTERFACE], {
+    timeout: PERMISSION_MS_MAX,
+  });
   return exitCode === 0;
 }
 

@@ -120,24 +120,28 @@ describe("calls through Kamailio, RFC 3261 §16.12", () => {
     expect((await nextRecord(before)).cause).toBe("handler_hangup");
   });
 
-  peerTest("baresip over TCP, the gateway over UDP, re-INVITE", ["kamailio", "baresip"], async () => {
-    const before = server.records.length;
-    const caller = await Baresip.start({ transport: "tcp", codec: "PCMA", sound: sweep(10_000) });
-    try {
-      await caller.command("dial", `sip:blue@${proxy()}`);
-      await caller.event("CALL_ESTABLISHED");
-      await caller.command("hold");
-      await Bun.sleep(300);
-      await caller.command("resume");
-      await Bun.sleep(300);
-      await caller.command("hangup");
-      await caller.event("CALL_CLOSED");
-    } finally {
-      caller.stop();
-    }
-    const record = await nextRecord(before);
-    expect(record).toMatchObject({ cause: "caller_hangup", codec: "PCMA" });
-    expect(record.call.transport).toBe("udp");
-    expect(record.statistics.silence_ms).toBeGreaterThan(200);
-  });
+  peerTest(
+    "baresip over TCP, the gateway over UDP, re-INVITE",
+    ["kamailio", "baresip"],
+    async () => {
+      const before = server.records.length;
+      const caller = await Baresip.start({ transport: "tcp", codec: "PCMA", sound: sweep(10_000) });
+      try {
+        await caller.command("dial", `sip:blue@${proxy()}`);
+        await caller.event("CALL_ESTABLISHED");
+        await caller.command("hold");
+        await Bun.sleep(300);
+        await caller.command("resume");
+        await Bun.sleep(300);
+        await caller.command("hangup");
+        await caller.event("CALL_CLOSED");
+      } finally {
+        caller.stop();
+      }
+      const record = await nextRecord(before);
+      expect(record).toMatchObject({ cause: "caller_hangup", codec: "PCMA" });
+      expect(record.call.transport).toBe("udp");
+      expect(record.statistics.silence_ms).toBeGreaterThan(200);
+    },
+  );
 });
