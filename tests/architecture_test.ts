@@ -120,6 +120,32 @@ describe("every source file", () => {
   });
 });
 
+describe("src/RFCS.md", () => {
+  const text = readFileSync(join(ROOT, "src/RFCS.md"), "utf8");
+
+  test("names only files that exist", () => {
+    const named = [...text.matchAll(/`((?:src|tests)\/[\w/]+\.ts)`/g)].map((match) => match[1]);
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((path) => !existsSync(join(ROOT, path ?? "")))).toEqual([]);
+  });
+
+  test("lists every deviation in the source, by its section and file", () => {
+    const deviations = FILES.flatMap((file) =>
+      [...textOf(file).matchAll(/DEVIATION (§[\d.]+):/g)].map((match) => ({
+        path: file.path,
+        section: match[1] as string,
+      }))
+    );
+    const unlisted = deviations.filter(({ path, section }) =>
+      !text.split("\n").some((row) =>
+        row.includes(section) && row.includes("DEVIATION") && row.includes(path)
+      )
+    );
+    expect(deviations.length).toBeGreaterThan(3);
+    expect(unlisted).toEqual([]);
+  });
+});
+
 function filesUnder(path: string): readonly string[] {
   const absolute = join(ROOT, path);
   if (path.endsWith(".ts")) return existsSync(absolute) ? [path] : [];
