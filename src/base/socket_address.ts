@@ -29,6 +29,8 @@ export interface IpRange {
   readonly prefixBits: number;
 }
 
+const DOT = 0x2e;
+const DIGIT_ZERO = 0x30;
 const V4_MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /**
@@ -40,15 +42,26 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+/** Dotted decimal without leading zeros. Called for every message and packet that names an address. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
   const bytes = new Uint8Array(4);
-  for (let index = 0; index < 4; index++) {
-    const part = parts[index] as string;
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes[index] = Number(part);
+  let part = 0;
+  let value = -1;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === DOT) {
+      if (value < 0 || part === 3) return undefined;
+      bytes[part++] = value;
+      value = -1;
+    } else {
+      const digit = code - DIGIT_ZERO;
+      if (digit < 0 || digit > 9 || value === 0) return undefined;
+      value = value < 0 ? digit : value * 10 + digit;
+      if (value > 255) return undefined;
+    }
   }
+  if (part !== 3 || value < 0) return undefined;
+  bytes[3] = value;
   return bytes;
 }
 
