@@ -94,6 +94,7 @@ class RunningChild implements ChildProcess {
     // keep.
     this.#stdin.write(Buffer.from(data), () => {
       this.#stdinQueuedBytes -= length;
+      if (this.#stdinQueuedBytes === 0 && this.#stdin.writable) this.#events.stdinDrained();
     });
   }
 

@@ -80,6 +80,8 @@ export interface ProcessEvents {
   stderr(data: Uint8Array): void;
   /** From file descriptor 3. */
   control(data: Uint8Array): void;
+  /** Everything that was written to standard input has left this process. */
+  stdinDrained(): void;
   /** Everything that was written to file descriptor 3 has left this process. */
   controlDrained(): void;
   /** End of file on standard output. */

@@ -144,13 +144,14 @@ export class Baresip {
         output: await this.#output,
       };
     } finally {
-      this.stop();
+      await this.stop();
     }
   }
 
   /** Ends it at once, whatever it does. Calling it again is harmless. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#child.kill("SIGKILL");
+    await this.#child.exited;
     this.#control.destroy();
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -69,7 +69,7 @@ describe("baresip calls the gateway", () => {
       await caller.command("dial", `sip:${user}@${transport === "udp" ? server.udp : server.tcp}`);
       await during(caller);
     } finally {
-      caller.stop();
+      await caller.stop();
     }
   }
 

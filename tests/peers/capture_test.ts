@@ -142,7 +142,7 @@ async function makeCalls(server: RunningGateway): Promise<void> {
     await caller.command("dial", `sip:echo@${server.tcp}`);
     await caller.event("CALL_CLOSED");
   } finally {
-    caller.stop();
+    await caller.stop();
   }
   await voicegwCall(`sip:echo@${server.udp}`, ["--digits", "1#9", "--duration", "2s"]);
   await server.ended(4);

@@ -136,7 +136,7 @@ describe("calls through Kamailio, RFC 3261 §16.12", () => {
         await caller.command("hangup");
         await caller.event("CALL_CLOSED");
       } finally {
-        caller.stop();
+        await caller.stop();
       }
       const record = await nextRecord(before);
       expect(record).toMatchObject({ cause: "caller_hangup", codec: "PCMA" });

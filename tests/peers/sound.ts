@@ -41,9 +41,9 @@ export function sweep(durationMs: number): Int16Array {
 export function correlations(sent: Int16Array, heard: Int16Array): readonly number[] {
   const length = (PIECE_MS * RATE) / 1000;
   const found: number[] = [];
-  for (let start = 0; start + length <= sent.length; start += length) {
-    // The end may be missing: the caller hangs up while it is on its way.
-    if (start + length + MISSING_MS_MAX * RATE / 1000 > sent.length) break;
+  // The end may be missing: the caller hangs up while it is on its way.
+  const end = sent.length - (MISSING_MS_MAX * RATE) / 1000;
+  for (let start = 0; start + length <= end; start += length) {
     const piece = sent.subarray(start, start + length);
     const { correlation } = findSound(piece, heard.subarray(start), {
       rate: RATE,

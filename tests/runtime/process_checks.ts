@@ -16,6 +16,7 @@ class Life implements ProcessEvents {
   err = "";
   ctl = "";
   drained = 0;
+  taken = 0;
 
   constructor(runtime: Runtime, command: readonly string[], cwd?: string) {
     const env = { PATH: "/usr/local/bin:/usr/bin:/bin", ONLY: "this" };
@@ -43,6 +44,10 @@ class Life implements ProcessEvents {
 
   control(data: Uint8Array): void {
     this.ctl += new TextDecoder().decode(data);
+  }
+
+  stdinDrained(): void {
+    this.taken++;
   }
 
   controlDrained(): void {

@@ -14,6 +14,7 @@ import type { HandlerCommand, HandlerEvent, StartEvent } from "../../call/handle
 import type { ExecSpec } from "../../route/route.ts";
 import type { ChildProcess, ProcessStartError, Runtime, Timer } from "../../runtime/ports.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
+import { AudioWriter } from "./audio_writer.ts";
 import { CommandOrder } from "./command_order.ts";
 import { ControlReader } from "./control_reader.ts";
 import { ControlWriter } from "./control_writer.ts";
@@ -69,7 +70,7 @@ export class ExecHandler implements Handler {
   #child: ChildProcess | undefined;
   #writer: ControlWriter | undefined;
   #exit: ProcessExit = { code: undefined, signal: undefined };
-  #stdinQueueMax = 0;
+  #input: AudioWriter | undefined;
   #bytesAfterExit = 0;
   #timer: Timer | undefined;
 
@@ -97,7 +98,6 @@ export class ExecHandler implements Handler {
     const made = makeEnvironment({ parent: environment, start: event, route: spec.env });
     if (!made.ok) return this.#end({ type: "failed", reason: made.reason });
     this.#state = "starting";
-    this.#stdinQueueMax = event.audio.rate * 2 * STDIN_QUEUE / 1000;
     this.#child = this.#runtime.spawn({
       command: spec.command,
       env: made.env,
@@ -107,6 +107,7 @@ export class ExecHandler implements Handler {
         stdout: (data) => this.#stdout(data),
         stderr: (data) => this.#stderr.receive(data),
         control: (data) => this.#control(data),
+        stdinDrained: () => this.#input?.flush(),
         controlDrained: () => this.#writer?.flush(),
         // `closed` tells it, and only then is the control channel read to its end too.
         stdoutEnded: () => {},
@@ -114,16 +115,18 @@ export class ExecHandler implements Handler {
         closed: () => this.#closed(),
       },
     });
+    this.#input = new AudioWriter(
+      this.#child,
+      event.audio.rate * 2 * STDIN_QUEUE / 1000,
+      (bytes) => this.#host.audioDropped(bytes),
+    );
     this.#writer = new ControlWriter(this.#child);
     this.#writer.send(event);
   }
 
   receiveAudio(pcm: Uint8Array): void {
-    const child = this.#child;
-    if (child === undefined || this.#state === "stopping") return;
-    if (child.stdinQueuedBytes + pcm.length > this.#stdinQueueMax) {
-      this.#host.audioDropped(pcm.length);
-    } else child.writeStdin(pcm);
+    if (this.#state === "stopping") return;
+    this.#input?.write(pcm);
   }
 
   receiveEvent(event: HandlerEvent): void {

@@ -179,6 +179,27 @@ describe("exec handler, audio", () => {
     await host.untilEnded();
   });
 
+  test("a program that reads late misses the oldest audio and hears the newest", async () => {
+    const { handler, host } = shell("sleep 0.3; exec cat");
+    host.keep = true;
+    handler.start(START);
+    await host.until(() => host.of("started").length === 1);
+    const frames = 1_000;
+    for (let frame = 0; frame < frames; frame++) {
+      handler.receiveAudio(new Uint8Array(new Int16Array(160).fill(frame).buffer));
+      if (frame % 100 === 0) await wait(1);
+    }
+    expect(host.droppedBytes).toBeGreaterThan(0);
+    await host.until(() => host.audioBytes + host.droppedBytes === frames * 320);
+    const heard = new Int16Array(host.pcm.buffer);
+    expect(heard[0]).toBe(0);
+    expect(heard.at(-1)).toBe(frames - 1);
+    expect(heard.every((value, index) => index === 0 || value >= (heard[index - 1] ?? 0)))
+      .toBe(true);
+    handler.kill();
+    await host.untilEnded();
+  });
+
   test("a program that closes its standard input goes on speaking", async () => {
     const { handler, host } = shell("exec 0<&-; sleep 0.05; printf abcd; sleep 0.1; exit 0");
     handler.start(START);
