@@ -94,21 +94,14 @@ describe("voicegw serve", () => {
 
   test("refuses a flood with few lines", async () => {
     const { server, caller } = await serve(BUSY);
-    for (let count = 0; count < 40; count++) caller.ack(caller.invite(), await nextFinal(caller));
+    for (let count = 0; count < 40; count++) {
+      const call = caller.invite();
+      caller.ack(call, await caller.final(call));
+    }
+    await server.says(/Refused with 486/);
     expect(server.stderr().match(/Refused with 486/g)?.length).toBeLessThanOrEqual(20);
   });
 });
-
-/** The last final response that came. */
-async function nextFinal(caller: RawCaller) {
-  const before = caller.responses.length;
-  for (let tries = 0; tries < 200; tries++) {
-    const found = caller.responses.slice(before).find(({ statusCode }) => statusCode >= 200);
-    if (found !== undefined) return found;
-    await Bun.sleep(2);
-  }
-  throw new Error("No final response came");
-}
 
 describe("voicegw serve, signals", () => {
   test("SIGTERM: no new calls, the live one goes on, then exit status 0", async () => {
@@ -188,7 +181,7 @@ describe("voicegw serve that cannot start", () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain(`${file}: sip.listen: `);
     expect(stderr).toContain(`127.0.0.1:${taken.port}`);
-    expect(stderr).toMatch(/in use/);
+    expect(stderr).toContain("another program has it");
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 

@@ -21,7 +21,7 @@ const TEST_TIMEOUT_MS = 20_000;
 /** The pure folders of `src/README.md` that have tests. */
 function pureTestFolders(): readonly string[] {
   const table = readFileSync(`${ROOT}src/README.md`, "utf8");
-  const rows = table.matchAll(/^\| `src\/([\w/]+)` \| pure \|/gm);
+  const rows = table.matchAll(/^\| `src\/([\w/]+)` +\| pure +\|/gm);
   return [...rows].map(([, folder]) => `tests/${folder}`)
     .filter((folder) => existsSync(`${ROOT}${folder}`))
     .filter((folder) => [...new Bun.Glob(`${folder}/**/*_test.ts`).scanSync(ROOT)].length > 0);
