@@ -44,6 +44,7 @@ export const EMPTY_STATISTICS: MediaStatistics = {
   packets_sent: 0,
   played_ms: 0,
   dropped_ms: 0,
+  skipped_ms: 0,
   underruns: 0,
   late_frames: 0,
   late_ms_max: 0,

@@ -305,14 +305,17 @@ export class ReceivePath {
       if (units === 0 && this.#filled > 0) this.#late++;
       return 0;
     }
+    // What silence by the clock still owes is not handed over in a burst: a handler that keeps pace
+    // would write it back as delay that stays. The timeline is that much behind from here on.
+    if (this.#filled > 0) return 0;
     const gap = units * (this.#codec.sampleRate / this.#codec.clockRate);
     const plausible = (now - this.#lastAudioAt + HOLE_SLACK_MS) * this.#samplesPerMs;
-    return Math.floor(Math.min(gap, plausible)) - this.#filled;
+    return Math.floor(Math.min(gap, plausible));
   }
 
   /** Fills a hole of so many samples: what was lost is concealed, the rest was silence. */
   #fillHole(hole: Samples): Samples {
-    const concealable = this.#filled > 0 ? 0 : this.#missing * this.#lastSamples;
+    const concealable = this.#missing * this.#lastSamples;
     const made = concealable === 0 ? 0 : this.#playout.conceal(Math.min(hole, concealable));
     if (hole > made) this.#playout.silence(hole - made);
     return hole;

@@ -11,6 +11,9 @@ const CAPACITY_START = 1024;
 /** A ring above this is given back once it is empty. */
 const CAPACITY_KEPT = 16384;
 
+/** Mean magnitude below which audio is as good as silence: about -50 dB. */
+const QUIET_MEAN = 100;
+
 /** A first-in first-out queue of 16-bit samples. Hot path: allocates only to grow. */
 export class SampleQueue {
   readonly #max: Samples;
@@ -69,6 +72,24 @@ export class SampleQueue {
     this.#head = (head + count) & mask;
     this.#length -= count;
     if (this.#length === 0) this.#shrink();
+  }
+
+  /** Tells whether the oldest `count` samples are as good as silence; there must be as many. */
+  isQuiet(count: Samples): boolean {
+    const ring = this.#ring;
+    const mask = ring.length - 1;
+    const head = this.#head;
+    let sum = 0;
+    for (let index = 0; index < count; index++) {
+      sum += Math.abs(ring[(head + index) & mask] as number);
+    }
+    return sum < count * QUIET_MEAN;
+  }
+
+  /** Drops the oldest `count` samples; there must be as many. */
+  skip(count: Samples): void {
+    this.#head = (this.#head + count) & (this.#ring.length - 1);
+    this.#length -= count;
   }
 
   /** Drops everything, half a sample too. */

@@ -87,6 +87,10 @@ export class SendPath {
   /** Of the handler's own audio; the silence that fills up a frame does not count. */
   #played: Samples = 0;
   #dropped: Samples = 0;
+  /** Quiet audio that was left out to make up for delay. */
+  #skipped: Samples = 0;
+  /** What pauses have added to the delay, and silence has not given back yet. */
+  #delay: Samples = 0;
   #queueMax: Samples = 0;
   #packetsSent = 0;
   #underruns = 0;
@@ -166,6 +170,7 @@ export class SendPath {
       this.#dropped += dropped;
       this.#pacer.breakSpurt();
       this.#spurtFrames = 0;
+      this.#delay = 0;
     }
     const cleared = {
       playedMs: this.#playedMs(),
@@ -240,6 +245,7 @@ export class SendPath {
       packets_sent: this.#packetsSent,
       played_ms: this.#playedMs(),
       dropped_ms: Math.round(this.#dropped / this.#samplesPerMs),
+      skipped_ms: Math.round(this.#skipped / this.#samplesPerMs),
       underruns: this.#underruns,
       late_frames: this.#pacer.lateFrames,
       late_ms_max: Math.round(this.#pacer.lateMax * 10) / 10,
@@ -254,9 +260,11 @@ export class SendPath {
   /** Sends one frame, or the rest of the queue filled up with silence. */
   #sendFrame(now: Millis, starved: boolean): void {
     const frame = this.#frame;
+    this.#catchUp();
     const samples = Math.min(frame, this.#queue.length);
     const pause = this.#pacer.step(now, starved);
     if (pause > 0) {
+      this.#noteDelay(pause, starved);
       const dry = starved && samples === frame && this.#spurtFrames >= SPEECH_FRAMES;
       if (dry && pause <= UNDERRUN_MS_MAX) this.#underruns++;
       this.#spurtFrames = 0;
@@ -278,6 +286,30 @@ export class SendPath {
       this.#sendPacket(bytes);
     }
     this.#settle();
+  }
+
+  /**
+   * Remembers what a pause may have added to the delay: a handler that keeps pace with the caller
+   * writes later what was not there in time, and from then on it all waits.
+   */
+  #noteDelay(pause: Millis, starved: boolean): void {
+    const added = pause > UNDERRUN_MS_MAX ? 0 : pause * this.#samplesPerMs;
+    // A queue that was empty held no delay of before.
+    this.#delay = starved ? added : this.#delay + added;
+  }
+
+  /** Gives the delay back where nobody hears it: in the handler's own silence. */
+  #catchUp(): void {
+    const frame = this.#frame;
+    const queue = this.#queue;
+    while (this.#delay > 0 && queue.length > frame) {
+      const samples = Math.floor(Math.min(frame, this.#delay, queue.length - frame));
+      if (samples === 0 || !queue.isQuiet(samples)) return;
+      queue.skip(samples);
+      this.#delay -= samples;
+      this.#position += samples;
+      this.#skipped += samples;
+    }
   }
 
   /** Gives one frame time to the digits. */

@@ -40,6 +40,8 @@ export interface SendStatistics {
    * hold.
    */
   readonly dropped_ms: number;
+  /** Milliseconds of the handler's own silence that were left out to make up for delay. */
+  readonly skipped_ms: number;
   /** Times that the handler's audio ran dry in the middle of speech. */
   readonly underruns: number;
   /** Frames that left over one frame time after they were due. */
