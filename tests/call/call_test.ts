@@ -1,28 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { Call, type CallOutput } from "../../src/call/call.ts";
 import { SessionMedia } from "../../src/call/session_media.ts";
-import type { CallFacts } from "../../src/route/call_facts.ts";
 import type { HandlerSpec } from "../../src/route/route.ts";
 import type { SipRequest } from "../../src/sip/message/message.ts";
 import { createRequest } from "../../src/sip/message/build.ts";
-
-const FACTS: CallFacts = {
-  id: "0190",
-  sip_call_id: "c1",
-  room_id: "c1",
-  session_id: "c1",
-  participant_id: "sip:ann@example.com",
-  from: { uri: "sip:ann@example.com", user: "ann", host: "example.com", display_name: "" },
-  to: { uri: "sip:bot@example.com", user: "bot", host: "example.com", display_name: "" },
-  request_uri: "sip:bot@example.com",
-  user: "bot",
-  source: "192.0.2.1:5060",
-  transport: "udp",
-  method: "INVITE",
-  x_headers: {},
-  route: "first",
-  match: {},
-};
+import { FACTS } from "../support/call_facts.ts";
 
 const ECHO: HandlerSpec = { type: "echo" };
 const PLAY: HandlerSpec = { type: "play", file: "sorry.wav", loop: 1 };

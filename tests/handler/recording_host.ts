@@ -5,10 +5,11 @@
  * @module
  */
 
+import { EMPTY_STATISTICS } from "../../src/call/call_record.ts";
 import type { HandlerCommand, StartEvent } from "../../src/call/handler_message.ts";
 import type { EndEvent, HandlerEvent } from "../../src/call/handler_message.ts";
 import type { HandlerEnd, HandlerHost } from "../../src/handler/handler.ts";
-import type { CallFacts } from "../../src/route/call_facts.ts";
+import { FACTS } from "../support/call_facts.ts";
 
 /** What the host heard, in order. Audio next to audio is one entry. */
 export type Heard =
@@ -140,25 +141,6 @@ export class RecordingHost implements HandlerHost {
   }
 }
 
-/** Facts of a call as a PBX would send it. */
-export const FACTS: CallFacts = {
-  id: "0198c0de-0000-7000-8000-000000000001",
-  sip_call_id: "abc@pbx",
-  room_id: "support-7",
-  session_id: "s1",
-  participant_id: "s1",
-  from: { uri: "sip:alice@example.com", user: "alice", host: "example.com", display_name: "Alice" },
-  to: { uri: "sip:100@gw.example", user: "100", host: "gw.example", display_name: "" },
-  request_uri: "sip:100@gw.example",
-  user: "100",
-  source: "192.0.2.1:5060",
-  transport: "udp",
-  method: "INVITE",
-  x_headers: { "X-Tenant-ID": "acme", "X-Room-ID": "support-7" },
-  route: "support",
-  match: {},
-};
-
 /** The first event of a call. */
 export const START: StartEvent = {
   event: "start",
@@ -173,23 +155,7 @@ export const END: EndEvent = {
   cause: "caller_hangup",
   sip_status: 200,
   duration_ms: 1234,
-  statistics: {
-    packets_received: 0,
-    packets_lost: 0,
-    packets_late: 0,
-    packets_duplicate: 0,
-    packets_refused: 0,
-    concealed_ms: 0,
-    silence_ms: 0,
-    jitter_ms: 0,
-    packets_sent: 0,
-    played_ms: 0,
-    dropped_ms: 0,
-    underruns: 0,
-    late_frames: 0,
-    late_ms_max: 0,
-    queue_ms_max: 0,
-  },
+  statistics: EMPTY_STATISTICS,
 };
 
 /** A key press. */

@@ -6,7 +6,10 @@
 
 import { tone } from "../../src/audio/tone.ts";
 import { placeCall } from "../../src/gateway/outbound_call.ts";
-import type { OutboundCallOptions, OutboundCallResult } from "../../src/gateway/outbound_options.ts";
+import type {
+  OutboundCallOptions,
+  OutboundCallResult,
+} from "../../src/gateway/outbound_options.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 
 /** Samples of sound that a caller plays and hears in a second. */

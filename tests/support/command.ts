@@ -8,15 +8,18 @@ import { existsSync } from "node:fs";
 import { until } from "./gateway.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
-const DENO = new URL("../../node_modules/.bin/deno", import.meta.url).pathname;
+const DENO = new URL("../../node_modules/deno/", import.meta.url).pathname;
 
 /** `bun cli/main.ts`. */
 export const UNDER_BUN: readonly string[] = [process.execPath, MAIN];
 
 /** `deno run -A cli/main.ts`; `undefined` where there is no Deno. */
-export const UNDER_DENO: readonly string[] | undefined = existsSync(DENO)
-  ? [DENO, "run", "-A", MAIN]
-  : undefined;
+export function underDeno(): readonly string[] | undefined {
+  if (!existsSync(`${DENO}bin.cjs`)) return undefined;
+  // The package's starter fetches the program once, but passes no signals on to it
+  if (!existsSync(`${DENO}deno`)) Bun.spawnSync([process.execPath, `${DENO}bin.cjs`, "--version"]);
+  return existsSync(`${DENO}deno`) ? [`${DENO}deno`, "run", "-A", MAIN] : undefined;
+}
 
 /** How a command is started. */
 export interface CommandOptions {

@@ -7,7 +7,8 @@ import { createHandler } from "../../../src/handler/create_handler.ts";
 import type { Handler } from "../../../src/handler/handler.ts";
 import type { HandlerSpec } from "../../../src/route/route.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
-import { END, FACTS, RecordingHost, START } from "../recording_host.ts";
+import { END, RecordingHost, START } from "../recording_host.ts";
+import { FACTS } from "../../support/call_facts.ts";
 
 const runtime = createRuntime();
 const folder = mkdtempSync(join(tmpdir(), "voicegw-play-"));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { makeEnvironment } from "../../../src/handler/exec/environment.ts";
-import { FACTS, START } from "../recording_host.ts";
+import { START } from "../recording_host.ts";
+import { FACTS } from "../../support/call_facts.ts";
 
 function make(
   headers: Record<string, string>,

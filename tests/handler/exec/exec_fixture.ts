@@ -11,7 +11,8 @@ import type { Handler } from "../../../src/handler/handler.ts";
 import type { CallFacts } from "../../../src/route/call_facts.ts";
 import type { ExecSpec } from "../../../src/route/route.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
-import { FACTS, RecordingHost } from "../recording_host.ts";
+import { RecordingHost } from "../recording_host.ts";
+import { FACTS } from "../../support/call_facts.ts";
 
 export const runtime = createRuntime();
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dtmf, END, FACTS, START } from "../recording_host.ts";
+import { dtmf, END, START } from "../recording_host.ts";
+import { FACTS } from "../../support/call_facts.ts";
 import { openPipes, prepare, processesWith, shell, wait } from "./exec_fixture.ts";
 
 describe("exec handler, start", () => {
