@@ -92,11 +92,9 @@ async function call(uri: string, options: CallCommandOptions, io: CliIo): Promis
         entries.push({ direction, message, at });
       },
     });
-    if (options.record !== undefined) {
-      await runtime.writeFile(options.record, serializeWav(result.heard, RATE));
-    }
     if (options.json === true) io.stdout(`${json(result)}\n`);
     else io.stdout(`${ladder(entries)}\n${report(result, sound)}`);
+    if (options.record !== undefined) await writeSound(options.record, result.heard, runtime);
     return judge(result).worked ? 0 : EXIT_FAILED;
   } catch (error) {
     const isOurs = error instanceof OutboundCallError || error instanceof BindError ||
@@ -128,11 +126,12 @@ async function callOptions(
 }
 
 async function localAddress(uri: string, runtime: Runtime): Promise<string> {
-  const [address] = await runtime.resolveHost(nextHopOf(uri)?.host ?? "").catch(() => []);
+  const host = nextHopOf(uri)?.host;
+  const [address] = host === undefined ? [] : await runtime.resolveHost(host).catch(() => []);
   return await runtime.localAddressTowards(address ?? "127.0.0.1");
 }
 
-/** A recording that cannot be played; the message names the file. */
+/** A recording that cannot be played or written; the message names the file. */
 class SoundError extends Error {}
 
 async function readSound(options: CallCommandOptions, runtime: Runtime): Promise<Int16Array> {
@@ -152,6 +151,14 @@ async function readSound(options: CallCommandOptions, runtime: Runtime): Promise
   } catch (error) {
     if (!(error instanceof WavError)) throw error;
     throw new SoundError(`${play}: ${error.message}`);
+  }
+}
+
+async function writeSound(file: string, sound: Int16Array, runtime: Runtime): Promise<void> {
+  try {
+    await runtime.writeFile(file, serializeWav(sound, RATE));
+  } catch (error) {
+    throw new SoundError(error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -115,6 +115,13 @@ describe("voicegw call", () => {
     expect(noFile.stderr).not.toContain("    at ");
   });
 
+  test("a recording that cannot be written is a failure; how the call went is told", async () => {
+    const { exitCode, stdout, stderr } = await call("echo", "--record", `${folder}/none/heard.wav`);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(`Cannot write "${folder}/none/heard.wav": no such file\n`);
+    expect(stdout).toContain("the call worked");
+  });
+
   test("refuses options that make no sense, and says what to write: status 2", async () => {
     const uses: readonly (readonly [readonly string[], string])[] = [
       [["--digits", "12x"], "0-9 * # A-D"],
@@ -136,6 +143,7 @@ describe("voicegw call", () => {
       const { exitCode, stderr } = await runCommandLine(["call", target]);
       expect([target, exitCode > 0]).toEqual([target, true]);
       expect(stderr).toContain("sip:100@127.0.0.1:5060");
+      expect(stderr.trim().split("\n")).toHaveLength(1);
     }
   });
 });
