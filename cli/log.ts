@@ -23,6 +23,8 @@ export interface LogOptions {
 /** A log that is open. */
 export interface OpenLog {
   readonly logger: Logger;
+  /** Writes one JSON line of level info, without the detours that one line for each call would pay for. */
+  json(message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Writes what is waiting; to be called before the process ends. */
   flush(): void;
 }
@@ -69,5 +71,13 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["standardError"] },
     ],
   });
-  return { logger: getLogger("voicegw"), flush: () => writer.flush() };
+  return {
+    logger: getLogger("voicegw"),
+    json: (message, fields) => {
+      if (options.level !== "debug" && options.level !== "info") return;
+      const head = { "@timestamp": new Date().toISOString(), level: "INFO", message };
+      writer.add(`${JSON.stringify({ ...head, logger: "voicegw", ...fields })}\n`);
+    },
+    flush: () => writer.flush(),
+  };
 }

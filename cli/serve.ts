@@ -17,7 +17,7 @@ import { formatSocketAddress } from "../src/base/socket_address.ts";
 import { callLine } from "./call_line.ts";
 import type { CliIo } from "./cli_io.ts";
 import { count, EXIT_USAGE, readConfigFile } from "./config_file.ts";
-import { openLog } from "./log.ts";
+import { type OpenLog, openLog } from "./log.ts";
 import { startScreen } from "./start_screen.ts";
 
 interface ServeOptions {
@@ -54,14 +54,15 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   if (read === undefined) return EXIT_USAGE;
   const { config, warnings } = read;
   const format = config.log.format ?? (io.isTerminal ? "pretty" : "json");
-  const { logger, flush } = await openLog({ level: config.log.level, format, write: io.stderr });
+  const log = await openLog({ level: config.log.level, format, write: io.stderr });
+  const { logger } = log;
   const runtime = createRuntime();
   await warmUp(runtime, config);
   const gateway = new Gateway({
     runtime,
     config,
     environment: io.env,
-    observer: observe(logger, { format, trace: options.trace === true }),
+    observer: observe(log, { format, trace: options.trace === true }),
   });
   try {
     await gateway.start();
@@ -74,7 +75,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
   for (const warning of warnings) logger.warning(verbatim(formatIssue(warning)));
   await untilStopped(gateway, options.config, { io, logger });
-  flush();
+  log.flush();
   return 0;
 }
 
@@ -125,7 +126,7 @@ async function reload(
 }
 
 function observe(
-  logger: Logger,
+  { logger, json }: OpenLog,
   options: { readonly format: "pretty" | "json"; readonly trace: boolean },
 ): GatewayObserver {
   return {
@@ -134,9 +135,8 @@ function observe(
       else logger[level](verbatim(withFields(message, fields)));
     },
     callEnded: (record) => {
-      if (options.format === "json") {
-        logger.info("Call ended", { record });
-      } else logger.info(verbatim(callLine(record)));
+      if (options.format === "json") json("Call ended", { record });
+      else logger.info(verbatim(callLine(record)));
     },
     ...(options.trace
       ? {

@@ -12,6 +12,7 @@ import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
 import { FORBIDDEN_SOURCE, type Refused, unavailable } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
+import { ClipStore } from "../handler/builtin/clip_store.ts";
 import { Router } from "../route/router.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
 import type { SipRequest } from "../sip/message/message.ts";
@@ -138,7 +139,7 @@ export class Gateway {
    * @returns The keys that differ but need a restart; when there are any, nothing was taken over.
    */
   reload(config: Config): readonly string[] {
-    const needRestart = (["sip", "rtp"] as const).filter((key) =>
+    const needRestart = (["sip", "rtp", "log"] as const).filter((key) =>
       JSON.stringify(plain(config[key])) !== JSON.stringify(plain(this.#config[key]))
     );
     if (needRestart.length > 0) return needRestart;
@@ -183,6 +184,7 @@ export class Gateway {
       runtime,
       config,
       environment: options.environment,
+      clipStore: new ClipStore(runtime),
       clock: this.#clock,
       ports: new PortPool(runtime, config.rtp.ports),
       counters: this.counters,

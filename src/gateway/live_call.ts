@@ -10,17 +10,19 @@
 import type { Millis } from "../base/units.ts";
 import type { Call, CallEnd, CallOutput } from "../call/call.ts";
 import { type CallRecord, EMPTY_STATISTICS } from "../call/call_record.ts";
-import type { EndEvent, HandlerCommand, StartEvent } from "../call/handler_message.ts";
+import type { EndEvent, StartEvent } from "../call/handler_message.ts";
 import type { LiveHandlerSpec } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
+import type { ClipStore } from "../handler/builtin/clip_store.ts";
 import { createHandler } from "../handler/create_handler.ts";
-import type { Handler, HandlerEnd, HandlerHost } from "../handler/handler.ts";
+import type { Handler, HandlerEnd } from "../handler/handler.ts";
 import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
 import { MediaSession } from "../media/media_session.ts";
 import { BindError, type Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { SessionId } from "../sip/user_agent/output.ts";
 import type { Answer } from "../sip/user_agent/server_side.ts";
+import { CallHost } from "./call_host.ts";
 import type { Counters } from "./counters.ts";
 import { HandlerAudio } from "./handler_audio.ts";
 import { mediaChange } from "./media_change.ts";
@@ -33,6 +35,8 @@ export interface LiveCallContext {
   readonly runtime: Runtime;
   readonly config: Config;
   readonly environment: Readonly<Record<string, string>>;
+  /** Sound files, read once for all calls. */
+  readonly clipStore: ClipStore;
   readonly clock: MediaClock;
   readonly ports: PortPool;
   readonly counters: Counters;
@@ -228,9 +232,9 @@ export class LiveCall implements MediaSink {
   }
 
   #startHandler(spec: LiveHandlerSpec, event: StartEvent, now: Millis): void {
-    const { runtime, environment } = this.#context;
+    const { runtime, environment, clipStore } = this.#context;
     this.#audio.reset(now);
-    const host = new Host(
+    const host = new CallHost(
       this,
       this.#context,
       (pcm) => this.#takeAudio(pcm),
@@ -240,13 +244,14 @@ export class LiveCall implements MediaSink {
       },
       (ended) => this.#handlerEnded(host, ended),
     );
-    const handler = createHandler(spec, { runtime, facts: this.call.facts, environment }, host);
+    const { facts } = this.call;
+    const handler = createHandler(spec, { runtime, facts, environment, clipStore }, host);
     host.handler = handler;
     this.#handler = handler;
     handler.start(event);
   }
 
-  #handlerEnded(host: Host, end: HandlerEnd): void {
+  #handlerEnded(host: CallHost, end: HandlerEnd): void {
     if (this.#handler !== host.handler) return;
     this.#handler = undefined;
     if (this.call.state === "ended") return this.#context.gone(this);
@@ -309,71 +314,5 @@ export class LiveCall implements MediaSink {
   #log(level: LogLevel, message: string): void {
     const { id, route } = this.call.facts;
     this.#context.observer.log?.(level, message, { call: id, route });
-  }
-}
-
-/** What one handler of the call may do; a handler that was replaced is heard no more. */
-class Host implements HandlerHost {
-  handler: Handler | undefined;
-  readonly #live: LiveCall;
-  readonly #context: LiveCallContext;
-  readonly #takeAudio: (pcm: Uint8Array) => boolean;
-  readonly #beginClear: () => void;
-  readonly #onEnded: (end: HandlerEnd) => void;
-  #over = false;
-
-  constructor(
-    live: LiveCall,
-    context: LiveCallContext,
-    takeAudio: (pcm: Uint8Array) => boolean,
-    beginClear: () => void,
-    onEnded: (end: HandlerEnd) => void,
-  ) {
-    this.#live = live;
-    this.#context = context;
-    this.#takeAudio = takeAudio;
-    this.#beginClear = beginClear;
-    this.#onEnded = onEnded;
-  }
-
-  started(): void {
-    this.#live.input((call, now) => call.handlerStarted(now));
-  }
-
-  audio(pcm: Uint8Array): boolean {
-    return this.#over || this.#takeAudio(pcm);
-  }
-
-  command(command: HandlerCommand): void {
-    this.#live.input((call, now) => call.command(command, now));
-  }
-
-  clearAudio(): void {
-    this.#beginClear();
-  }
-
-  audioDiscarded(): void {
-    // Asked for by barge-in alone, which is not there yet
-  }
-
-  refused(message: string, command: string): void {
-    this.#context.counters.add("handler_messages_refused");
-    this.log(`refused: ${message}`);
-    this.handler?.receiveEvent({ event: "error", message, command });
-  }
-
-  log(line: string): void {
-    const { id, route } = this.#live.call.facts;
-    this.#context.observer.log?.("info", line, { call: id, route, from: "handler" });
-  }
-
-  ended(end: HandlerEnd): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#onEnded(end);
-  }
-
-  audioDropped(bytes: number): void {
-    this.#context.counters.add("handler_audio_dropped_bytes", bytes);
   }
 }

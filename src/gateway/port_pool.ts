@@ -1,12 +1,13 @@
 /**
  * Pairs of UDP ports for RTP and RTCP: even and odd, taken in turn. RFC 3550 §11.
  *
- * Ports are given out in sequence with wrap-around, so that one that was just given back rests the longest and late
+ * Ports are given out in sequence with wrap-around, from a random one on, so that one that was just given back rests the longest and late
  * packets of an old call do not reach a new one.
  *
  * @module
  */
 
+import { randomUint32 } from "../base/random.ts";
 import { BindError, type Runtime, type UdpSocket } from "../runtime/ports.ts";
 
 /** A first and a last port, both included. */
@@ -35,7 +36,7 @@ export class PortPool {
   readonly #pairs: number;
   readonly #first: number;
   readonly #taken = new Set<number>();
-  #next = 0;
+  #next: number;
 
   /** @throws {RangeError} There is no even port with its odd neighbour in the range. */
   constructor(runtime: Runtime, range: PortRange) {
@@ -43,6 +44,8 @@ export class PortPool {
     this.#first = range.first + (range.first & 1);
     this.#pairs = Math.floor((range.last - this.#first + 1) / 2);
     if (this.#pairs < 1) throw new RangeError(`No pair of ports in ${range.first}-${range.last}`);
+    // After a restart, callers of before may still send to the ports that they knew
+    this.#next = randomUint32(runtime.random) % this.#pairs;
   }
 
   /** Calls that the range has room for. */

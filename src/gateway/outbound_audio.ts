@@ -1,0 +1,139 @@
+/**
+ * The audio of one call that we place: a sound that is played, keys that are pressed, and ears for
+ * what comes back.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/units.ts";
+import { EMPTY_STATISTICS } from "../call/call_record.ts";
+import type { MediaChange, MediaEvent, MediaOptions, MediaSink } from "../media/media_contract.ts";
+import { MediaSession } from "../media/media_session.ts";
+import type { MediaStatistics } from "../media/statistics.ts";
+import type { Runtime } from "../runtime/ports.ts";
+import { MediaClock } from "./media_clock.ts";
+
+/** What is played, and where packets go. */
+export interface OutboundAudioOptions {
+  readonly runtime: Runtime;
+  /** At 8 kHz. */
+  readonly sound: Int16Array;
+  readonly digits: string;
+  /** Sends one RTP packet. `bytes` is reused after the return. */
+  readonly send: (bytes: Uint8Array, port: number, address: string) => void;
+  /** Sound and keys have all been sent. Once. */
+  readonly played: () => void;
+}
+
+/** Samples that are handed to the media at a time. */
+const CHUNK_SAMPLES = 800;
+
+/** How long a key is pressed. */
+const DIGIT_DURATION: Millis = 160;
+
+/** Plays and listens from the answer of a call to its end. */
+export class OutboundAudio implements MediaSink {
+  readonly #options: OutboundAudioOptions;
+  readonly #clock: MediaClock;
+  readonly #heard: Int16Array[] = [];
+  #media: MediaSession | undefined;
+  #written = 0;
+  #finished = false;
+  #firstPacketAt: Millis | undefined;
+  #statistics: MediaStatistics = EMPTY_STATISTICS;
+
+  constructor(options: OutboundAudioOptions) {
+    this.#options = options;
+    this.#clock = new MediaClock(options.runtime);
+  }
+
+  /** When the peer's first packet came; one that does not belong to the call does not count. */
+  get firstPacketAt(): Millis | undefined {
+    return this.#firstPacketAt;
+  }
+
+  /** Figures of the whole call, once it was stopped. */
+  get statistics(): MediaStatistics {
+    return this.#statistics;
+  }
+
+  /** Everything that was heard so far, at 8 kHz. */
+  heard(): Int16Array {
+    const whole = new Int16Array(this.#heard.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of this.#heard) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  /** The call is answered: presses the keys, then plays the sound. */
+  start(agreed: MediaOptions, now: Millis): void {
+    const media = new MediaSession(agreed, this, now);
+    this.#media = media;
+    this.#clock.add(media, now);
+    const { digits } = this.#options;
+    if (digits !== "") media.sendDigits(digits, DIGIT_DURATION, now);
+    this.#write(media, now);
+  }
+
+  /** A packet came on the RTP port. */
+  receive(data: Uint8Array, port: number, address: string, now: Millis): void {
+    const media = this.#media;
+    if (media === undefined) return;
+    media.receive(data, port, address, now);
+    if (this.#firstPacketAt === undefined && media.statistics().packets_received > 0) {
+      this.#firstPacketAt = now;
+    }
+    this.#clock.touched(media, now);
+  }
+
+  renegotiate(change: MediaChange, now: Millis): void {
+    this.#media?.renegotiate(change, now);
+  }
+
+  /** Ends both ways. Nothing happens before `start`, and the second time. */
+  stop(now: Millis): void {
+    const media = this.#media;
+    if (media === undefined) return;
+    media.stop(now);
+    this.#statistics = media.statistics();
+    this.#clock.remove(media);
+    this.#media = undefined;
+  }
+
+  audio(pcm: Uint8Array): void {
+    const samples = new Int16Array(pcm.length >> 1);
+    new Uint8Array(samples.buffer).set(pcm.subarray(0, samples.length * 2));
+    this.#heard.push(samples);
+  }
+
+  packet(bytes: Uint8Array, port: number, address: string): void {
+    this.#options.send(bytes, port, address);
+  }
+
+  event(event: MediaEvent): void {
+    if (event.type === "drained") this.#options.played();
+    else if (event.type === "room" && this.#media !== undefined) {
+      this.#write(this.#media, this.#options.runtime.now());
+    }
+  }
+
+  /** Hands over as much of the sound as there is room for. */
+  #write(media: MediaSession, now: Millis): void {
+    const { sound } = this.#options;
+    if (this.#finished) return;
+    let hasRoom = true;
+    while (hasRoom && this.#written < sound.length) {
+      const chunk = sound.slice(this.#written, this.#written + CHUNK_SAMPLES);
+      this.#written += chunk.length;
+      hasRoom = media.write(new Uint8Array(chunk.buffer), now);
+    }
+    if (this.#written === sound.length) {
+      this.#finished = true;
+      media.finish(now);
+    }
+    this.#clock.touched(media, now);
+  }
+}
