@@ -1,5 +1,5 @@
 /**
- * What a call that we placed was like, in words and figures for a person.
+ * What a call that we placed was like, in words and figures for a person or as JSON.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { describeMessage } from "../src/sip/message/serialize.ts";
 export interface LadderEntry {
   readonly direction: "received" | "sent";
   readonly message: SipMessage;
-  /** Any clock; the first entry is shown as 0. */
-  readonly at: number;
+  /** Since the first message. */
+  readonly afterMs: number;
 }
 
 /** Whether a call did what calls are for. */
@@ -24,23 +24,32 @@ export interface Verdict {
   readonly text: string;
 }
 
+/** How much of what we sent came back. */
+export interface Echo {
+  /** Whether what came back is taken for what we sent. */
+  readonly found: boolean;
+  /** How alike both are, 0 to 100. */
+  readonly percent: number;
+}
+
 const RATE = 8000;
 
 /** Of a sound that is looked for in what was heard; more changes nothing but the time it takes. */
 const COMPARED_SAMPLES = 2 * RATE;
 
 /** A sound is taken for an echo of ours from here on. */
-const ECHO_CORRELATION = 0.5;
+const ECHO_PERCENT_MIN = 50;
 
 const ECHO_DELAY_MAX = 1000;
+
+/** What is quieter than this is nothing to be heard: the silence of A-law is -72. */
+const SILENCE_DBFS = -60;
 
 const BARS = " ▁▂▃▄▅▆▇█";
 
 /** A call worked when it was answered, and something was heard if it lasted long enough for that. */
 export function judge(result: OutboundCallResult): Verdict {
-  if (!result.answered) {
-    return { worked: false, text: `not answered: ${result.statusCode} ${result.reasonPhrase}` };
-  }
+  if (!result.answered) return { worked: false, text: whyNot(result) };
   if (result.firstAudioMs === undefined && result.durationMs >= 1000) {
     const text = "answered, but no audio came back: look at the RTP address in the SDP of the" +
       " answer, and at firewalls in between";
@@ -49,32 +58,77 @@ export function judge(result: OutboundCallResult): Verdict {
   return { worked: true, text: "the call worked" };
 }
 
-/** The messages in their order, one a line. */
-export function ladder(entries: readonly LadderEntry[]): string {
-  const first = entries[0]?.at ?? 0;
-  return entries.map(({ direction, message, at }) => {
-    const time = `${Math.round(at - first)} ms`.padStart(9);
-    const arrow = direction === "sent" ? "──▶" : "◀──";
-    return `${time}  ${arrow}  ${describeMessage(message)}\n`;
-  }).join("");
+function whyNot({ statusCode, reasonPhrase, responded }: OutboundCallResult): string {
+  const status = `${statusCode} ${printable(reasonPhrase)}`;
+  if (statusCode < 300) return `failed: ${status}`;
+  if (statusCode !== 408 || responded) return `not answered: ${status}`;
+  return `not answered: ${status}; no response at all: look at the address, the port, and` +
+    " firewalls in between";
 }
 
-/** Everything about a call that is over. */
+/** One message, as a line. */
+export function ladderLine({ direction, message, afterMs }: LadderEntry): string {
+  const time = `${Math.round(afterMs)} ms`.padStart(9);
+  const arrow = direction === "sent" ? "──▶" : "◀──";
+  return `${time}  ${arrow}  ${describeMessage(message)}\n`;
+}
+
+/** Makes the entries of a ladder out of messages and any clock. */
+export function ladderOf(
+  take: (entry: LadderEntry) => void,
+): (direction: LadderEntry["direction"], message: SipMessage, at: number) => void {
+  let first: number | undefined;
+  return (direction, message, at) => {
+    first ??= at;
+    take({ direction, message, afterMs: at - first });
+  };
+}
+
+/** Everything about a call that is over, as lines. */
 export function report(result: OutboundCallResult, sound: Int16Array): string {
   const lines: [string, string][] = [];
   if (result.answered) {
     const whose = { caller: "we hung up", callee: "the other side hung up", nobody: "cut off" };
-    const why = result.peerReason === "" ? "" : ` (${result.peerReason})`;
+    const why = result.peerReason === "" ? "" : ` (${printable(result.peerReason)})`;
     lines.push(
       ["Answered", `after ${ms(result.setupMs)}, ${result.codec}`],
       ["Length", `${seconds(result.durationMs)}, ${whose[result.endedBy]}${why}`],
       ["Heard", heard(result)],
     );
-    if (sound.length > 0) lines.push(["Echo", echo(sound, result.heard)]);
+    const echo = echoOf(sound, result.heard);
+    if (echo !== undefined) lines.push(["Echo", describeEcho(echo)]);
     lines.push(["Network", network(result)]);
   }
   lines.push(["Result", judge(result).text]);
   return lines.map(([name, text]) => `${name.padEnd(9)} ${text}\n`).join("");
+}
+
+/** The same as an object, its keys named as in call records; times are rounded to 0.1 ms. */
+export function figures(
+  result: OutboundCallResult,
+  sound: Int16Array,
+): Readonly<Record<string, unknown>> {
+  const { worked, text } = judge(result);
+  const echo = echoOf(sound, result.heard);
+  const { firstAudioMs } = result;
+  return {
+    worked,
+    result: text,
+    answered: result.answered,
+    sip_status: result.statusCode,
+    sip_reason: result.reasonPhrase,
+    setup_ms: tenths(result.setupMs),
+    duration_ms: tenths(result.durationMs),
+    ended_by: result.endedBy,
+    peer_reason: result.peerReason,
+    codec: result.codec,
+    ...(firstAudioMs === undefined ? {} : { first_audio_ms: tenths(firstAudioMs) }),
+    heard_ms: tenths((1000 * result.heard.length) / RATE),
+    ...(echo === undefined ? {} : { echo_percent: tenths(echo.percent) }),
+    statistics: Object.fromEntries(
+      Object.entries(result.statistics).map(([name, value]) => [name, tenths(value)]),
+    ),
+  };
 }
 
 /** Loudness over time as a row of bars, one for each 100 ms, silence to full scale in steps of 6 dB. */
@@ -88,27 +142,47 @@ export function levelBars(samples: Int16Array, barsMax = 80): string {
   return text;
 }
 
-/** Whether what was heard is what we sent. */
-export function echo(sound: Int16Array, heardSamples: Int16Array): string {
+/**
+ * Whether what was heard is what we sent, as far as it was heard.
+ *
+ * @returns `undefined` when one of both is silence: there is nothing to compare.
+ */
+export function echoOf(sound: Int16Array, heardSamples: Int16Array): Echo | undefined {
   const sent = sound.subarray(0, COMPARED_SAMPLES);
-  const found = findSound(sent, heardSamples, { rate: RATE, delayMax: ECHO_DELAY_MAX });
-  if (found.correlation < ECHO_CORRELATION) return "none: what came back is not what we sent";
-  return `what we sent came back, ${(100 * found.correlation).toFixed(1)} % alike`;
+  if (isSilence(sent) || isSilence(heardSamples)) return undefined;
+  const { correlation } = findSound(sent, heardSamples, {
+    rate: RATE,
+    delayMax: ECHO_DELAY_MAX,
+    // Of less, anything that hums would be found somewhere
+    overlapMin: (500 * Math.min(sent.length, heardSamples.length)) / RATE,
+  });
+  const percent = 100 * Math.abs(correlation);
+  return { found: percent >= ECHO_PERCENT_MIN, percent };
+}
+
+function describeEcho({ found, percent }: Echo): string {
+  return found
+    ? `yes: what we sent came back, ${percent.toFixed(1)} % alike`
+    : "no: what came back is other sound";
 }
 
 function heard(result: OutboundCallResult): string {
   if (result.firstAudioMs === undefined) return "nothing: no packet came";
-  const level = levelDbfs(result.heard);
-  const loudness = Number.isFinite(level) ? `${level.toFixed(0)} dB` : "silence";
+  const loudness = isSilence(result.heard)
+    ? "of silence"
+    : `at ${levelDbfs(result.heard).toFixed(0)} dBFS`;
   const length = seconds((1000 * result.heard.length) / RATE);
-  return `${length} at ${loudness}, the first packet after ${ms(result.firstAudioMs)}`;
+  return `${length} ${loudness}, the first packet ${ms(result.firstAudioMs)} after the answer`;
 }
 
-function network(result: OutboundCallResult): string {
-  const figures = result.statistics;
-  return `in ${figures.packets_received} packets, ${figures.packets_lost} lost,` +
-    ` ${figures.packets_late} late, jitter ${ms(figures.jitter_ms)};` +
-    ` out ${figures.packets_sent}, at worst ${ms(figures.late_ms_max)} late`;
+function isSilence(samples: Int16Array): boolean {
+  return levelDbfs(samples) < SILENCE_DBFS;
+}
+
+function network({ statistics }: OutboundCallResult): string {
+  return `received ${statistics.packets_received} packets, ${statistics.packets_lost} lost,` +
+    ` ${statistics.packets_late} late, jitter ${ms(statistics.jitter_ms)};` +
+    ` sent ${statistics.packets_sent}, at most ${ms(statistics.late_ms_max)} late`;
 }
 
 function ms(value: number): string {
@@ -117,4 +191,13 @@ function ms(value: number): string {
 
 function seconds(millis: number): string {
   return `${(millis / 1000).toFixed(2)} s`;
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** What the peer wrote moves no cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "�");
 }

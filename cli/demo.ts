@@ -11,11 +11,12 @@ import { formatIssue } from "../src/config/issue.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import { placeCall } from "../src/gateway/outbound_call.ts";
-import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
+import { OutboundCallError, type OutboundCallResult } from "../src/gateway/outbound_options.ts";
 import { warmUp } from "../src/gateway/warm_up.ts";
+import { BindError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { callLine } from "./call_line.ts";
-import { echo, judge, ladder, type LadderEntry, levelBars, report } from "./call_report.ts";
+import { echoOf, judge, ladderLine, ladderOf, levelBars, report } from "./call_report.ts";
 import type { CliIo } from "./cli_io.ts";
 
 /** What the demonstration serves: the smallest useful file, on loopback and on any free port. */
@@ -49,6 +50,28 @@ export function register(program: Command, io: CliIo): void {
 }
 
 async function demo(io: CliIo): Promise<number> {
+  try {
+    const shown = await callOurselves(io);
+    show(shown, io);
+    const { result, sound } = shown;
+    return judge(result).worked && echoOf(sound, result.heard)?.found === true ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof BindError || error instanceof OutboundCallError)) throw error;
+    io.stderr(`${error.message}\n`);
+    return 1;
+  }
+}
+
+/** What there is to show of the call. */
+interface Demonstration {
+  /** Lines of the SIP messages. */
+  readonly ladder: string;
+  readonly result: OutboundCallResult;
+  readonly sound: Int16Array;
+  readonly record: CallRecord | undefined;
+}
+
+async function callOurselves(io: CliIo): Promise<Demonstration> {
   const loaded = loadConfig(DEMO_CONFIG, { file: "demo.yaml", env: io.env });
   if (!loaded.ok) throw new Error(loaded.errors.map(formatIssue).join("\n"));
   const runtime = createRuntime();
@@ -72,40 +95,33 @@ async function demo(io: CliIo): Promise<number> {
   io.stdout(`voicegw listens on ${listener} and serves this routes.yaml:\n\n`);
   io.stdout(`${indent(DEMO_CONFIG)}\nA caller plays a melody to it:\n\n`);
   const sound = melody();
-  const entries: LadderEntry[] = [];
-  const result = await placeCall({
-    runtime,
-    target: `sip:100@${listener.replace("udp://", "")}`,
-    from: "<sip:demo@127.0.0.1>",
-    headers: [["X-Room-ID", "demo"]],
-    codecs: ["PCMU"],
-    localAddress: "127.0.0.1",
-    ports: { first: 31000, last: 31999 },
-    sound,
-    digits: "",
-    linger: 300,
-    ringTimeout: 10_000,
-    onMessage: (direction, message, at) => {
-      entries.push({ direction, message, at });
-    },
-  });
-  await gateway.drain();
-  await gateway.stop();
-  show({ io, entries, result, sound, record });
-  return judge(result).worked && !echo(sound, result.heard).startsWith("none") ? 0 : 1;
+  let ladder = "";
+  try {
+    const result = await placeCall({
+      runtime,
+      target: `sip:100@${listener.replace("udp://", "")}`,
+      from: "<sip:demo@127.0.0.1>",
+      headers: [["X-Room-ID", "demo"]],
+      codecs: ["PCMU"],
+      localAddress: "127.0.0.1",
+      ports: { first: 31000, last: 31999 },
+      sound,
+      digits: "",
+      linger: 300,
+      ringTimeout: 10_000,
+      onMessage: ladderOf((entry) => {
+        ladder += ladderLine(entry);
+      }),
+    });
+    await gateway.drain();
+    return { ladder, result, sound, record };
+  } finally {
+    await gateway.stop();
+  }
 }
 
-function show(
-  shown: {
-    readonly io: CliIo;
-    readonly entries: readonly LadderEntry[];
-    readonly result: OutboundCallResult;
-    readonly sound: Int16Array;
-    readonly record: CallRecord | undefined;
-  },
-): void {
-  const { io, entries, result, sound, record } = shown;
-  io.stdout(`${indent(ladder(entries))}\n`);
+function show({ ladder, result, sound, record }: Demonstration, io: CliIo): void {
+  io.stdout(`${indent(ladder)}\n`);
   if (result.answered) {
     io.stdout("The program `cat` answered, and sent back what it heard:\n\n");
     io.stdout(`  played  ${levelBars(sound)}\n  heard   ${levelBars(result.heard)}\n\n`);
@@ -114,7 +130,9 @@ function show(
   if (record !== undefined) {
     io.stdout(`The gateway's line for this call:\n\n  ${callLine(record)}\n\n`);
   }
-  io.stdout("Next: write a routes.yaml of your own, and `voicegw serve --config routes.yaml`.\n");
+  io.stdout(
+    "Next: write a routes.yaml of your own, then run: voicegw serve --config routes.yaml\n",
+  );
 }
 
 function melody(): Int16Array {

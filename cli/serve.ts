@@ -75,6 +75,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
   for (const warning of warnings) logger.warning(verbatim(formatIssue(warning)));
   await untilStopped(gateway, options.config, { io, logger });
+  logger.info("Stopped");
   log.flush();
   return 0;
 }

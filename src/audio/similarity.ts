@@ -14,50 +14,71 @@ export interface Similarity {
   readonly delayMs: Millis;
 }
 
-/**
- * Looks for `sent` in `heard` at every delay from 0 up to `delayMax`.
- *
- * @param heard At the same rate as `sent`; what it lacks counts as silence.
- */
+/** How far to look. */
+export interface SimilarityOptions {
+  /** Of both sounds. */
+  readonly rate: Hertz;
+  readonly delayMax: Millis;
+  /**
+   * Compares only what both have at a delay, and no delay that leaves less than this. Absent: what
+   * `heard` lacks of `sent` counts as silence.
+   */
+  readonly overlapMin?: Millis;
+}
+
+/** Looks for `sent` in `heard` at every delay from 0 up to `delayMax`. */
 export function findSound(
   sent: Int16Array,
   heard: Int16Array,
-  options: { readonly rate: Hertz; readonly delayMax: Millis },
+  options: SimilarityOptions,
 ): Similarity {
-  const delayMax: Samples = Math.round((options.delayMax * options.rate) / 1000);
+  const { rate, overlapMin } = options;
+  const delayMax = samplesOf(options.delayMax, rate);
+  const overlap = overlapMin === undefined ? undefined : Math.max(1, samplesOf(overlapMin, rate));
+  const energies = { sent: energiesOf(sent), heard: energiesOf(heard) };
   let best = { correlation: 0, delay: 0 };
-  const sentEnergy = energy(sent, 0, sent.length);
-  for (let delay = 0; delay <= delayMax; delay++) {
-    const correlation = correlate(sent, heard, delay, sentEnergy);
+  for (let delay = 0; delay <= delayMax && delay < heard.length; delay++) {
+    const length = Math.min(sent.length, heard.length - delay);
+    if (overlap !== undefined && length < overlap) break;
+    const compared = overlap === undefined ? sent.length : length;
+    const heardEnergy = at(energies.heard, delay + length) - at(energies.heard, delay);
+    const scale = Math.sqrt(at(energies.sent, compared) * heardEnergy);
+    const correlation = scale === 0 ? 0 : product(sent, heard, delay, length) / scale;
     if (Math.abs(correlation) > Math.abs(best.correlation)) best = { correlation, delay };
   }
-  return { correlation: best.correlation, delayMs: (best.delay * 1000) / options.rate };
+  return { correlation: best.correlation, delayMs: (best.delay * 1000) / rate };
 }
 
 /** Root mean square level in dB relative to full scale; `-Infinity` for silence. */
 export function levelDbfs(samples: Int16Array): number {
   if (samples.length === 0) return -Infinity;
-  const meanSquare = energy(samples, 0, samples.length) / samples.length;
+  const meanSquare = at(energiesOf(samples), samples.length) / samples.length;
   return 10 * Math.log10(meanSquare / (32_768 * 32_768));
 }
 
-function correlate(
-  sent: Int16Array,
-  heard: Int16Array,
-  delay: Samples,
-  sentEnergy: number,
-): number {
-  const length = Math.min(sent.length, heard.length - delay);
+function samplesOf(duration: Millis, rate: Hertz): Samples {
+  return Math.round((duration * rate) / 1000);
+}
+
+/** Sum of the squares of the first n samples, for every n: whole numbers below 2^53, hence exact. */
+function energiesOf(samples: Int16Array): Float64Array {
+  const sums = new Float64Array(samples.length + 1);
+  let sum = 0;
+  for (let index = 0; index < samples.length; index++) {
+    sum += (samples[index] as number) ** 2;
+    sums[index + 1] = sum;
+  }
+  return sums;
+}
+
+function at(sums: Float64Array, index: number): number {
+  return sums[index] as number;
+}
+
+function product(sent: Int16Array, heard: Int16Array, delay: Samples, length: Samples): number {
   let sum = 0;
   for (let index = 0; index < length; index++) {
     sum += (sent[index] as number) * (heard[delay + index] as number);
   }
-  const scale = Math.sqrt(sentEnergy * energy(heard, delay, delay + Math.max(0, length)));
-  return scale === 0 ? 0 : sum / scale;
-}
-
-function energy(samples: Int16Array, from: Samples, to: Samples): number {
-  let sum = 0;
-  for (let index = from; index < to; index++) sum += (samples[index] as number) ** 2;
   return sum;
 }

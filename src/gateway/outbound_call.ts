@@ -1,21 +1,17 @@
 /**
- * One call that we place, with a recording to play and ears for what comes back.
+ * One call that we place: a gateway for a single call, with its own SIP socket, user agent and
+ * ports.
  *
- * It is a gateway for a single call: its own SIP socket, user agent, ports and media.
+ * What is played and heard is left to `outbound_audio.ts`.
  *
  * @module
  */
 
 import { randomUint32 } from "../base/random.ts";
-import type { SocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
-import { EMPTY_STATISTICS } from "../call/call_record.ts";
 import { SessionMedia } from "../call/session_media.ts";
-import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
-import { MediaSession } from "../media/media_session.ts";
-import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
-import { nextHopOf } from "../sip/message/next_hop.ts";
+import { DEFAULT_TIMERS } from "../sip/transaction/timers.ts";
 import {
   SDP_CONTENT_TYPE,
   type SessionId,
@@ -24,20 +20,30 @@ import {
 import { UserAgent } from "../sip/user_agent/user_agent.ts";
 import { Counters } from "./counters.ts";
 import { mediaChange } from "./media_change.ts";
-import { MediaClock } from "./media_clock.ts";
+import { OutboundAudio } from "./outbound_audio.ts";
 import {
   OutboundCallError,
   type OutboundCallOptions,
   type OutboundCallResult,
 } from "./outbound_options.ts";
+import { resolveTarget } from "./outbound_target.ts";
 import { type PortPair, PortPool } from "./port_pool.ts";
 import { Signalling } from "./signalling.ts";
 
-/** Samples that are handed to the media at a time. */
-const CHUNK_SAMPLES = 800;
+/**
+ * Where the call stands: sockets are being bound; the INVITE is out; the 2xx came; our BYE or
+ * CANCEL is out; nothing follows any more.
+ */
+type State = "preparing" | "calling" | "answered" | "leaving" | "over";
 
-/** How long a key is pressed. */
-const DIGIT_DURATION: Millis = 160;
+/** What became of the INVITE. */
+interface Status {
+  readonly code: number;
+  readonly phrase: string;
+}
+
+const NO_ANSWER: Status = { code: 408, phrase: "No answer" };
+const CANCELLED: Status = { code: 487, phrase: "Cancelled" };
 
 /** How long we wait for the answer to our BYE or CANCEL: a little over 64·T1. */
 const FAREWELL: Millis = 33_000;
@@ -52,36 +58,33 @@ export async function placeCall(options: OutboundCallOptions): Promise<OutboundC
   }
 }
 
-class OutboundCall implements MediaSink {
+class OutboundCall {
   readonly #options: OutboundCallOptions;
   readonly #runtime: Runtime;
   readonly #signalling: Signalling;
   readonly #userAgent: UserAgent;
-  readonly #clock: MediaClock;
   readonly #description: SessionMedia;
-  readonly #heard: Int16Array[] = [];
+  readonly #audio: OutboundAudio;
+  #state: State = "preparing";
+  /** Ends the state that we are in, if nothing else does. */
+  #stateTimer: Timer | undefined;
+  #userAgentTimer: Timer | undefined;
   #ports: PortPair | undefined;
-  #media: MediaSession | undefined;
   #session: SessionId = "";
-  #timer: Timer | undefined;
-  #hangupTimer: Timer | undefined;
-  #ringTimer: Timer | undefined;
+  #responded = false;
+  #status: Status = { code: 0, phrase: "" };
   #invitedAt: Millis = 0;
   #finalAt: Millis = 0;
   #endedAt: Millis = 0;
-  #firstAudioAt: Millis | undefined;
-  #written = 0;
-  #status = { code: 0, phrase: "" };
   #endedBy: OutboundCallResult["endedBy"] = "nobody";
   #peerReason = "";
-  #statistics: MediaStatistics = EMPTY_STATISTICS;
   #codec = "";
-  #done: () => void = () => {};
+  #over: () => void = () => {};
+  readonly #aborted = () => this.#leave(CANCELLED);
 
   constructor(options: OutboundCallOptions) {
     this.#options = options;
     this.#runtime = options.runtime;
-    this.#clock = new MediaClock(options.runtime);
     this.#signalling = new Signalling({
       runtime: options.runtime,
       listen: [{ transport: "udp", address: options.localAddress, port: 0 }],
@@ -90,6 +93,7 @@ class OutboundCall implements MediaSink {
         admits: () => true,
         receive: (message, flow, now) => {
           options.onMessage?.("received", message, now);
+          this.#responded ||= message.type === "response";
           this.#dispatch(this.#userAgent.receive(message, flow, now), now);
         },
         malformed: () => {},
@@ -106,20 +110,52 @@ class OutboundCall implements MediaSink {
       dtmfPayloadType: 101,
       sdpSessionId: `${randomUint32(options.runtime.random)}`,
     });
+    this.#audio = new OutboundAudio({
+      runtime: options.runtime,
+      sound: options.sound,
+      digits: options.digits,
+      send: (bytes, port, address) => this.#ports?.rtp.send(bytes, port, address),
+      played: () => {
+        if (options.duration === undefined) this.#hangupAfter(options.linger);
+      },
+    });
   }
 
   async run(): Promise<OutboundCallResult> {
-    const target = await this.#resolveTarget();
+    const over = new Promise<void>((resolve) => {
+      this.#over = resolve;
+    });
+    const { signal } = this.#options;
+    signal?.addEventListener("abort", this.#aborted);
+    if (signal?.aborted === true) this.#aborted();
+    await this.#start();
+    await over;
+    return this.#result();
+  }
+
+  /** Closes whatever is open. */
+  close(): void {
+    this.#options.signal?.removeEventListener("abort", this.#aborted);
+    this.#enter("over");
+    this.#userAgentTimer?.cancel();
+    this.#audio.stop(this.#runtime.now());
+    this.#ports?.close();
+    this.#signalling.close();
+  }
+
+  /** Binds, and sends the INVITE, unless the call was ended before. */
+  async #start(): Promise<void> {
+    const target = await resolveTarget(this.#options.target, this.#runtime);
     await this.#signalling.open();
     this.#ports = await this.#bind();
     this.#description.port = this.#ports.rtp.local.port;
     const flow = await this.#signalling.flowTo("udp", target);
     if (flow === undefined) throw new OutboundCallError("There is no UDP socket to call from");
-    const over = new Promise<void>((resolve) => {
-      this.#done = resolve;
-    });
+    if (this.#state !== "preparing") return;
     const now = this.#runtime.now();
     this.#invitedAt = now;
+    this.#enter("calling");
+    this.#afterwards(this.#options.ringTimeout, () => this.#giveUp());
     const { session, outputs } = this.#userAgent.invite({
       requestUri: this.#options.target,
       from: this.#options.from,
@@ -131,66 +167,30 @@ class OutboundCall implements MediaSink {
     }, now);
     this.#session = session;
     this.#dispatch(outputs, now);
-    this.#ringTimer = this.#runtime.setTimer(() => this.#giveUp(), this.#options.ringTimeout);
-    await over;
-    return this.#result();
-  }
-
-  /** Closes whatever is open. */
-  close(): void {
-    for (const timer of [this.#timer, this.#hangupTimer, this.#ringTimer]) timer?.cancel();
-    if (this.#media !== undefined) this.#clock.remove(this.#media);
-    this.#ports?.close();
-    this.#signalling.close();
-  }
-
-  audio(pcm: Uint8Array): void {
-    const samples = new Int16Array(pcm.length >> 1);
-    new Uint8Array(samples.buffer).set(pcm.subarray(0, samples.length * 2));
-    this.#heard.push(samples);
-  }
-
-  packet(bytes: Uint8Array, port: number, address: string): void {
-    this.#ports?.rtp.send(bytes, port, address);
-  }
-
-  event(event: MediaEvent): void {
-    if (event.type === "room") this.#writeSound(this.#runtime.now());
-    else if (event.type === "drained") this.#soundSent();
-  }
-
-  async #resolveTarget(): Promise<SocketAddress> {
-    const hop = nextHopOf(this.#options.target);
-    if (hop === undefined || hop.transport === "tcp") {
-      throw new OutboundCallError(
-        `Cannot call "${this.#options.target}": write such as sip:100@127.0.0.1:5060`,
-      );
-    }
-    const [address] = await this.#runtime.resolveHost(hop.host).catch(() => []);
-    if (address === undefined) {
-      throw new OutboundCallError(`Cannot look up "${hop.host}": no such host`);
-    }
-    return { address, port: hop.port };
   }
 
   async #bind(): Promise<PortPair> {
     const pool = new PortPool(this.#runtime, this.#options.ports);
     const pair = await pool.take(
       this.#options.localAddress,
-      (data, port, address) => this.#receiveRtp(data, port, address),
+      (data, port, address) => this.#audio.receive(data, port, address, this.#runtime.now()),
       () => {},
     );
     if (pair !== undefined) return pair;
     throw new OutboundCallError("There is no free pair of ports for RTP: name others with --ports");
   }
 
-  #receiveRtp(data: Uint8Array, port: number, address: string): void {
-    const media = this.#media;
-    if (media === undefined) return;
-    const now = this.#runtime.now();
-    this.#firstAudioAt ??= now;
-    media.receive(data, port, address, now);
-    this.#clock.touched(media, now);
+  /** Enters a state; the timer of the one before is stopped. */
+  #enter(state: State): void {
+    this.#state = state;
+    this.#stateTimer?.cancel();
+    this.#stateTimer = undefined;
+  }
+
+  /** Arms the timer of the state that we are in. */
+  #afterwards(delay: Millis, act: () => void): void {
+    this.#stateTimer?.cancel();
+    this.#stateTimer = this.#runtime.setTimer(act, delay);
   }
 
   #dispatch(outputs: readonly UserAgentOutput[], now: Millis): void {
@@ -206,32 +206,35 @@ class OutboundCall implements MediaSink {
       case "accepted":
         return this.#accepted(output.response.body, output.response.reasonPhrase, now);
       case "rejected":
-        this.#finalAt = now;
-        this.#status = { code: output.statusCode, phrase: output.reasonPhrase };
-        return;
+        // The 487 that our CANCEL brings does not say why there was a CANCEL
+        if (this.#state !== "calling") return;
+        return this.#decide({ code: output.statusCode, phrase: output.reasonPhrase }, now);
       case "reinvite":
         return this.#answerReinvite(output.request.body, now);
       case "bye":
+        if (this.#state !== "answered") return;
         this.#endedBy = "callee";
         this.#peerReason = output.request.headers.get("Reason") ?? "";
         return;
       case "terminated":
-        this.#end(now);
-        return this.#done();
+        return this.#finish(now);
     }
   }
 
   #accepted(body: Uint8Array, phrase: string, now: Millis): void {
-    this.#ringTimer?.cancel();
-    this.#finalAt = now;
-    this.#status = { code: 200, phrase };
+    this.#enter("answered");
     const agreed = this.#description.accept(body);
     if (!agreed.ok) {
-      this.#status = { code: 200, phrase: `${phrase}, but its SDP is no use: ${agreed.reason}` };
-      return this.#hangup();
+      this.#decide(
+        { code: 200, phrase: `${phrase}, but its SDP is no use: ${agreed.reason}` },
+        now,
+      );
+      return this.#hangup(now);
     }
+    this.#decide({ code: 200, phrase }, now);
     this.#codec = agreed.media.codec;
-    const media = new MediaSession(
+    if (this.#options.duration !== undefined) this.#hangupAfter(this.#options.duration);
+    this.#audio.start(
       {
         ...mediaChange(agreed.media),
         signallingAddress: agreed.media.remote?.address ?? "",
@@ -239,14 +242,14 @@ class OutboundCall implements MediaSink {
         timeout: 0,
         random: this.#runtime.random,
       },
-      this,
       now,
     );
-    this.#media = media;
-    this.#clock.add(media, now);
-    if (this.#options.digits !== "") media.sendDigits(this.#options.digits, DIGIT_DURATION, now);
-    this.#writeSound(now);
-    if (this.#options.duration !== undefined) this.#hangupAfter(this.#options.duration);
+  }
+
+  /** What became of the INVITE is known. */
+  #decide(status: Status, now: Millis): void {
+    this.#status = status;
+    this.#finalAt = now;
   }
 
   #answerReinvite(body: Uint8Array, now: Millis): void {
@@ -257,68 +260,82 @@ class OutboundCall implements MediaSink {
         body: { bytes: this.#description.lastAnswer, contentType: SDP_CONTENT_TYPE },
       }
       : { statusCode: 488 };
-    if (agreed?.ok === true) this.#media?.renegotiate(mediaChange(agreed.media), now);
+    if (agreed?.ok === true) this.#audio.renegotiate(mediaChange(agreed.media), now);
     this.#dispatch(this.#userAgent.answerReinvite(this.#session, answer, now), now);
   }
 
-  #writeSound(now: Millis): void {
-    const { sound } = this.#options;
-    const media = this.#media;
-    if (media === undefined || this.#written > sound.length) return;
-    let more = true;
-    while (more && this.#written < sound.length) {
-      const chunk = sound.slice(this.#written, this.#written + CHUNK_SAMPLES);
-      this.#written += chunk.length;
-      more = media.write(new Uint8Array(chunk.buffer), now);
-    }
-    if (this.#written === sound.length && more) {
-      this.#written++;
-      media.finish(now);
-    }
-    this.#clock.touched(media, now);
-  }
-
-  #soundSent(): void {
-    if (this.#options.duration === undefined) this.#hangupAfter(this.#options.linger);
-  }
-
   #hangupAfter(delay: Millis): void {
-    this.#hangupTimer?.cancel();
-    this.#hangupTimer = this.#runtime.setTimer(() => this.#hangup(), delay);
+    if (this.#state !== "answered") return;
+    this.#afterwards(delay, () => this.#hangup(this.#runtime.now()));
   }
 
-  #hangup(): void {
+  /** Nobody answered in time. Where nothing came at all there is nothing to cancel, nor to wait for. */
+  #giveUp(): void {
+    this.#leave(NO_ANSWER);
+    if (!this.#responded) this.#finish(this.#runtime.now());
+  }
+
+  /** We want no more of it, wherever it stands; `unanswered` is what becomes of the INVITE then. */
+  #leave(unanswered: Status): void {
     const now = this.#runtime.now();
-    if (this.#endedBy === "nobody") this.#endedBy = "caller";
-    this.#end(now);
+    switch (this.#state) {
+      case "preparing":
+        this.#invitedAt = now;
+        this.#decide(unanswered, now);
+        return this.#finish(now);
+      case "calling":
+        this.#decide(unanswered, now);
+        this.#enter("leaving");
+        this.#dispatch(this.#userAgent.cancel(this.#session, now), now);
+        return this.#awaitFarewell(now);
+      case "answered":
+        return this.#hangup(now);
+      case "leaving":
+        return this.#finish(now);
+    }
+  }
+
+  #hangup(now: Millis): void {
+    this.#enter("leaving");
+    this.#endedBy = "caller";
+    // The sound ends with the call, not with the answer to the BYE
+    this.#silence(now);
+    this.#awaitFarewell(now);
     const reason = [["Reason", 'Q.850;cause=16;text="Normal call clearing"']] as const;
     this.#dispatch(this.#userAgent.hangup(this.#session, reason, now), now);
-    this.#hangupTimer = this.#runtime.setTimer(() => this.#done(), FAREWELL);
   }
 
-  #giveUp(): void {
-    const now = this.#runtime.now();
-    this.#status = { code: 408, phrase: "No answer" };
-    this.#dispatch(this.#userAgent.cancel(this.#session, now), now);
-    this.#ringTimer = this.#runtime.setTimer(() => this.#done(), FAREWELL);
+  /**
+   * Waits for the end of the session, but not for a peer that never said a word: a CANCEL may only
+   * follow a provisional response (§9.1), and one that has not come within T1 is hardly on its way.
+   */
+  #awaitFarewell(now: Millis): void {
+    if (this.#state !== "leaving") return;
+    if (this.#responded) return this.#afterwards(FAREWELL, () => this.#finish(this.#runtime.now()));
+    const patience = Math.max(0, this.#invitedAt + DEFAULT_TIMERS.t1 - now);
+    this.#afterwards(patience, () => {
+      const at = this.#runtime.now();
+      if (this.#responded) this.#awaitFarewell(at);
+      else this.#finish(at);
+    });
   }
 
-  /** The sound ends with the call, not with the answer to the BYE. */
-  #end(now: Millis): void {
-    const media = this.#media;
-    if (media === undefined) return;
-    this.#endedAt = now;
-    media.stop(now);
-    this.#statistics = media.statistics();
-    this.#clock.remove(media);
-    this.#media = undefined;
+  #finish(now: Millis): void {
+    this.#silence(now);
+    this.#enter("over");
+    this.#over();
+  }
+
+  #silence(now: Millis): void {
+    if (this.#endedAt === 0) this.#endedAt = now;
+    this.#audio.stop(now);
   }
 
   #arm(now: Millis): void {
-    this.#timer?.cancel();
+    this.#userAgentTimer?.cancel();
     const { deadline } = this.#userAgent;
     if (deadline === undefined) return;
-    this.#timer = this.#runtime.setTimer(() => {
+    this.#userAgentTimer = this.#runtime.setTimer(() => {
       const at = this.#runtime.now();
       this.#dispatch(this.#userAgent.timeout(at), at);
     }, Math.max(0, deadline - now));
@@ -326,31 +343,20 @@ class OutboundCall implements MediaSink {
 
   #result(): OutboundCallResult {
     const answered = this.#codec !== "";
-    const firstAudioMs = this.#firstAudioAt === undefined
-      ? undefined
-      : this.#firstAudioAt - this.#finalAt;
+    const { firstPacketAt, statistics } = this.#audio;
     return {
       statusCode: this.#status.code,
       reasonPhrase: this.#status.phrase,
+      responded: this.#responded,
       answered,
       setupMs: this.#finalAt - this.#invitedAt,
       durationMs: answered ? this.#endedAt - this.#finalAt : 0,
       endedBy: this.#endedBy,
       peerReason: this.#peerReason,
-      firstAudioMs,
-      heard: concat(this.#heard),
+      firstAudioMs: firstPacketAt === undefined ? undefined : firstPacketAt - this.#finalAt,
+      heard: this.#audio.heard(),
       codec: this.#codec,
-      statistics: this.#statistics,
+      statistics,
     };
   }
-}
-
-function concat(parts: readonly Int16Array[]): Int16Array {
-  const whole = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -31,18 +31,28 @@ export interface OutboundCallOptions {
   readonly duration?: Millis;
   /** How long we listen after the last of our own sound. */
   readonly linger: Millis;
-  /** From the INVITE to our CANCEL. */
+  /** How long we wait for somebody to answer. */
   readonly ringTimeout: Millis;
+  /**
+   * Ends the call politely: BYE once it is answered, CANCEL before. The result tells how it went
+   * until then; an unanswered call has status 487.
+   */
+  readonly signal?: AbortSignal;
   readonly onMessage?: (direction: "received" | "sent", message: SipMessage, at: Millis) => void;
 }
 
 /** How the call went. */
 export interface OutboundCallResult {
-  /** Final status of the INVITE: the peer's, or 408 and 503 of our own making. */
+  /**
+   * Final status of the INVITE: the peer's, or of our own making 408 (nobody answered), 487 (ended
+   * by `signal`) and 503 (it could not be sent).
+   */
   readonly statusCode: number;
   readonly reasonPhrase: string;
+  /** Whether any response came at all. */
+  readonly responded: boolean;
   readonly answered: boolean;
-  /** From the INVITE to its final response. */
+  /** From the INVITE to its final response, or to our giving up. */
   readonly setupMs: Millis;
   /** From the answer to the end. */
   readonly durationMs: Millis;
@@ -59,5 +69,10 @@ export interface OutboundCallResult {
 
 /** A call that cannot even be tried; the message says why. */
 export class OutboundCallError extends Error {
-  override readonly name = "OutboundCallError";
+  override readonly name: string = "OutboundCallError";
+}
+
+/** A target that calls cannot go to, whatever the network does. */
+export class OutboundTargetError extends OutboundCallError {
+  override readonly name = "OutboundTargetError";
 }

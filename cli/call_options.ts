@@ -1,0 +1,128 @@
+/**
+ * The options of `voicegw call`, and what each of them takes.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { isIpAddress } from "../src/base/socket_address.ts";
+import { parseDuration } from "../src/config/duration.ts";
+import { SipParseError } from "../src/sip/message/parse_error.ts";
+import { parseSipUri } from "../src/sip/message/uri.ts";
+
+/** A header and its value. */
+type Header = readonly [string, string];
+
+/** What was asked for. */
+export interface CallCommandOptions {
+  readonly play?: string;
+  readonly tone: number;
+  readonly digits?: string;
+  readonly record?: string;
+  readonly duration?: number;
+  readonly header?: readonly Header[];
+  readonly from: string;
+  readonly codec: readonly ("PCMU" | "PCMA")[];
+  readonly local?: string;
+  readonly ports: { readonly first: number; readonly last: number };
+  readonly ringTimeout: number;
+  readonly json?: boolean;
+}
+
+/** Headers that a call has anyway, with their compact forms. RFC 3261 §7.3.3 */
+const OWN_HEADERS = new Set(
+  "via v from f to t call-id i cseq contact m max-forwards content-length l content-type c allow"
+    .split(" "),
+);
+
+const WILDCARDS = new Set(["0.0.0.0", "::"]);
+
+/** Adds the options. */
+export function addCallOptions(command: Command): Command {
+  const both = ["PCMU", "PCMA"];
+  const rtpPorts = { first: 40_000, last: 49_999 };
+  const options = [
+    new Option("--play <file>", "play this WAV file"),
+    new Option("--tone <hertz>", "without --play: pitch of a tone of 2 s; 0: stay silent")
+      .default(440).argParser(frequency),
+    new Option("--digits <keys>", "press these keys first (0-9 * # A-D), as telephone-events")
+      .argParser(digits),
+    new Option("--record <file>", "write what was heard into this WAV file"),
+    new Option("--duration <time>", "hang up after this, such as 5s; default: after the sound")
+      .argParser(time),
+    new Option("--header <header>", "add a header, such as 'X-Room-ID: blue'; repeatable")
+      .argParser(header),
+    new Option("--from <uri>", "who calls").default("sip:voicegw@localhost").argParser(sipUri),
+    new Option("--codec <name>", "offer this codec alone: PCMU or PCMA")
+      .default(both, "both").argParser(codec),
+    new Option("--local <address>", "the address to call from; default: as the system routes")
+      .argParser(address),
+    new Option("--ports <range>", "UDP ports for RTP, of which two are used")
+      .default(rtpPorts, "40000-49999").argParser(ports),
+    new Option("--ring-timeout <time>", "give up when nobody has answered after this")
+      .default(30_000, "30s").argParser(time),
+    new Option("--json", "print the report alone, as one JSON object"),
+  ];
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
+function frequency(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 3400) return value;
+  throw new InvalidArgumentError("Give a frequency from 0 to 3400 Hz, such as 440.");
+}
+
+function digits(text: string): string {
+  if (/^[0-9*#A-D]{1,64}$/i.test(text)) return text.toUpperCase();
+  throw new InvalidArgumentError("Give up to 64 keys among 0-9 * # A-D, such as 12#.");
+}
+
+function time(text: string): number {
+  const value = parseDuration(text);
+  if (value !== undefined && value > 0) return value;
+  throw new InvalidArgumentError("Give a time with its unit, such as 500ms or 5s.");
+}
+
+function header(text: string, before: readonly Header[] = []): readonly Header[] {
+  const parts = /^([A-Za-z0-9.!%*_+`'~-]+)\s*:\s*([^\r\n\0]*)$/.exec(text);
+  if (parts === null) throw new InvalidArgumentError("Write it as 'Name: value'.");
+  const [, name = "", value = ""] = parts;
+  if (OWN_HEADERS.has(name.toLowerCase())) {
+    throw new InvalidArgumentError("Every call has this header: voicegw writes it itself.");
+  }
+  return [...before, [name, value]];
+}
+
+function sipUri(text: string): string {
+  try {
+    parseSipUri(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    throw new InvalidArgumentError("Give a SIP URI, such as sip:ann@example.com.");
+  }
+}
+
+function codec(text: string): CallCommandOptions["codec"] {
+  const name = text.toUpperCase();
+  if (name === "PCMU" || name === "PCMA") return [name];
+  throw new InvalidArgumentError("Give PCMU or PCMA.");
+}
+
+function address(text: string): string {
+  if (isIpAddress(text) && !WILDCARDS.has(text)) return text;
+  throw new InvalidArgumentError("Give one IP address of this machine, such as 10.0.0.5.");
+}
+
+function ports(text: string): CallCommandOptions["ports"] {
+  const parts = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const first = Number(parts?.[1]);
+  const last = Number(parts?.[2]);
+  // RTP takes an even port and RTCP the next one
+  const hasPair = last > first + (first & 1);
+  if (parts !== null && first > 0 && last <= 65_535 && hasPair) return { first, last };
+  throw new InvalidArgumentError(
+    "Give a range with an even port and the one after it, such as 40000-49999.",
+  );
+}
