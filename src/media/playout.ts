@@ -8,12 +8,10 @@
  */
 
 import { Concealment, FADE_MS } from "../audio/concealment.ts";
+import { isQuiet } from "../audio/quiet.ts";
 import type { Hertz, Millis, Samples } from "../base/units.ts";
 import type { MediaSink } from "./media_contract.ts";
 import { FILL_MS, PlayoutTimeline } from "./playout_timeline.ts";
-
-/** Mean magnitude of samples that nobody misses: -50 dB of full scale. */
-const QUIET_MEAN = 100;
 
 /** The end of one receive path. Hot path: a frame of the usual length allocates nothing. */
 export class Playout {
@@ -83,9 +81,7 @@ export class Playout {
 
   /** Tells whether the first `count` of {@linkcode samples} hold nothing that would be missed. */
   isQuiet(count: Samples): boolean {
-    let sum = 0;
-    for (let index = 0; index < count; index++) sum += Math.abs(this.samples[index] as number);
-    return sum < count * QUIET_MEAN;
+    return isQuiet(this.samples, count);
   }
 
   /** Makes up for `lost` samples until nothing is left of the past. Returns how many were made. */

@@ -4,15 +4,13 @@
  * @module
  */
 
+import { QUIET_MEAN } from "../audio/quiet.ts";
 import type { Samples } from "../base/units.ts";
 
 /** Samples of the first ring, a power of two: a handler that keeps pace never needs more. */
 const CAPACITY_START = 1024;
 /** A ring above this is given back once it is empty. */
 const CAPACITY_KEPT = 16384;
-
-/** Mean magnitude below which audio is as good as silence: about -50 dB. */
-const QUIET_MEAN = 100;
 
 /** A first-in first-out queue of 16-bit samples. Hot path: allocates only to grow. */
 export class SampleQueue {

@@ -10,6 +10,7 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
+import { isQuiet } from "../audio/quiet.ts";
 import { randomUint16, randomUint32 } from "../base/random.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
@@ -265,7 +266,9 @@ export class SendPath {
     const pause = this.#pacer.step(now, starved);
     if (pause > 0) {
       this.#noteDelay(pause, starved);
-      const dry = starved && samples === frame && this.#spurtFrames >= SPEECH_FRAMES;
+      // The frame that was sent last is still there: who was silent anyway has not run dry.
+      const dry = starved && samples === frame && this.#spurtFrames >= SPEECH_FRAMES &&
+        !isQuiet(this.#samples, frame);
       if (dry && pause <= UNDERRUN_MS_MAX) this.#underruns++;
       this.#spurtFrames = 0;
     }

@@ -1,10 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { findSound } from "../../src/audio/similarity.ts";
 import { tone } from "../../src/audio/tone.ts";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
-import { runCommandLine } from "../support/command.ts";
+import { createResponse } from "../../src/sip/message/build.ts";
+import type { SipRequest } from "../../src/sip/message/message.ts";
+import { parseMessage } from "../../src/sip/message/parse.ts";
+import { serializeMessage } from "../../src/sip/message/serialize.ts";
+import { callRoom } from "../support/caller.ts";
+import { runCommandLine, type RunningCommand, startCommand } from "../support/command.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 
 const RATE = 8000;
@@ -16,11 +21,13 @@ let server: RunningGateway;
 
 beforeAll(async () => {
   folder = mkdtempSync(`${tmpdir()}/voicegw-call-`);
+  await Bun.write(`${folder}/bot.wav`, serializeWav(tone(1000, 3000, RATE), RATE));
   server = await startGateway({
     routes: [
       { when: { user: "echo" }, echo: true },
       { when: { user: "keys" }, exec: ["sh", "-c", "cat <&3 >&2"] },
       { when: { user: "busy" }, reject: 486 },
+      { when: { user: "bot" }, play: `${folder}/bot.wav` },
       { when: { user: "mute" }, exec: ["sleep", "5"] },
       { when: { "X-Room-ID": "blue", from: "ann" }, exec: ["true"] },
     ],
@@ -31,6 +38,68 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true });
 });
+
+const callees: Bun.udp.Socket<"buffer">[] = [];
+
+afterEach(() => {
+  for (const callee of callees.splice(0)) callee.close();
+});
+
+/**
+ * A callee without any rules of its own.
+ *
+ * @param answer The responses to a request, as status codes; 487 is that of the INVITE.
+ * @returns Its `address:port`, and the methods of the requests that came.
+ */
+async function startCallee(
+  answer: (request: SipRequest) => readonly number[],
+  reasonPhrase?: string,
+): Promise<{ readonly at: string; readonly methods: readonly string[] }> {
+  const methods: string[] = [];
+  let invite: SipRequest | undefined;
+  const callee = await Bun.udpSocket({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data: (socket, data, port, address) => {
+        const message = parseMessage(new Uint8Array(data));
+        if (message.type !== "request") return;
+        methods.push(message.method);
+        if (message.method === "INVITE") invite = message;
+        for (const status of answer(message)) {
+          const request = status === 487 && invite !== undefined ? invite : message;
+          const response = createResponse(request, status, { toTag: "callee", reasonPhrase });
+          socket.send(serializeMessage(response), port, address);
+        }
+      },
+      // ICMP: the caller has closed its port
+      error: () => {},
+    },
+  });
+  callees.push(callee);
+  return { at: `127.0.0.1:${callee.port}`, methods };
+}
+
+/** The last of them may still be on its way. */
+async function expectMethods(methods: readonly string[], ...expected: readonly string[]) {
+  await until(() => methods.length >= expected.length, 2000, () => `only ${methods}`);
+  expect(methods).toEqual(expected);
+}
+
+/** Rings until it is cancelled. */
+function ring({ method }: SipRequest): readonly number[] {
+  if (method === "INVITE") return [180];
+  return method === "CANCEL" ? [200, 487] : [];
+}
+
+/** Starts a call that lasts until it is told to end, and waits for what it prints. */
+async function startCall(target: string, printed: RegExp): Promise<RunningCommand> {
+  const args = ["--duration", "25s", "--ports", "31400-31599"];
+  const command = startCommand(["call", target, ...args]);
+  const found = () => printed.test(command.stdout());
+  await until(found, 10_000, () => `no ${printed} in: ${command.stdout()}${command.stderr()}`);
+  return command;
+}
 
 function call(user: string, ...args: readonly string[]) {
   return runCommandLine(["call", `sip:${user}@${server.udp}`, ...SHORT, ...args]);
@@ -44,7 +113,8 @@ describe("voicegw call", () => {
     expect(stdout).toMatch(/◀── {2}200 OK \(INVITE\)\n.*──▶ {2}ACK sip:/);
     expect(stdout).toMatch(/──▶ {2}BYE sip:.*\n.*◀── {2}200 OK \(BYE\)\n/);
     expect(stdout).toMatch(/^Answered +after \d+(\.\d)? ms, PCMU$/m);
-    expect(stdout).toMatch(/^Echo +what we sent came back/m);
+    expect(stdout).toMatch(/^Length +0\.7\d s, we hung up$/m);
+    expect(stdout).toMatch(/^Heard +0\.\d+ s at -\d+ dBFS, the first packet .* after the answer$/m);
     expect(stdout).toMatch(/^Result +the call worked$/m);
   });
 
@@ -76,7 +146,46 @@ describe("voicegw call", () => {
     const { exitCode, stdout } = await call("echo", "--json");
     expect(exitCode).toBe(0);
     expect(stdout.trim().split("\n")).toHaveLength(1);
-    expect(JSON.parse(stdout)).toMatchObject({ answered: true, worked: true, codec: "PCMU" });
+    const figures: Record<string, unknown> = JSON.parse(stdout);
+    expect(figures).toMatchObject({
+      ...{ worked: true, result: "the call worked", answered: true, sip_status: 200 },
+      ...{ ended_by: "caller", codec: "PCMU" },
+    });
+    expect(figures["echo_percent"]).toBeGreaterThan(95);
+    expect(Object.keys(figures)).toContain("first_audio_ms");
+  });
+
+  test("--json has names as call records have them, and times in tenths of a millisecond", async () => {
+    const { stdout } = await call("echo", "--json");
+    const { statistics, ...figures } = JSON.parse(stdout);
+    const all = Object.entries({ ...figures, ...statistics });
+    expect(all.map(([name]) => name).filter((name) => !/^[a-z]+(_[a-z]+)*$/.test(name))).toEqual(
+      [],
+    );
+    const numbers = all.filter(([, value]) => typeof value === "number");
+    expect(numbers.length).toBeGreaterThan(15);
+    const fine = numbers.filter(([, value]) => !/^\d+(\.\d)?$/.test(`${value}`));
+    expect(fine).toEqual([]);
+  });
+
+  test("an echo that --duration cuts short is compared as far as it was heard", async () => {
+    const { stdout } = await call("echo");
+    const [, percent] = /^Echo +yes: what we sent came back, (\d+\.\d) % alike$/m.exec(stdout) ??
+      [];
+    expect(Number(percent)).toBeGreaterThan(95);
+  });
+
+  test("other sound than ours is no failure, and silence is not compared at all", async () => {
+    const [bot, mute, silent] = await Promise.all([
+      call("bot"),
+      call("mute"),
+      call("echo", "--tone", "0"),
+    ]);
+    expect(bot.stdout).toMatch(/^Echo +no: what came back is other sound$/m);
+    expect(bot.exitCode).toBe(0);
+    expect(mute.stdout).toMatch(/^Heard +nothing: no packet came$/m);
+    expect(mute.stdout).not.toMatch(/^Echo/m);
+    expect(silent.stdout).not.toMatch(/^Echo/m);
   });
 
   test("--header and --from are what the gateway routes by", async () => {
@@ -128,7 +237,12 @@ describe("voicegw call", () => {
       [["--duration", "5"], "5s"],
       [["--codec", "opus"], "PCMU"],
       [["--header", "nonsense"], "'Name: value'"],
+      [["--header", "cseq: 9"], "voicegw writes it itself"],
       [["--ports", "9"], "40000-49999"],
+      [["--ports", "40001-40002"], "an even port and the one after it"],
+      [["--from", "ann"], "sip:ann@example.com"],
+      [["--local", "0.0.0.0"], "10.0.0.5"],
+      [["--local", "localhost"], "10.0.0.5"],
       [["--tone", "99999"], "3400"],
     ];
     const results = await Promise.all(uses.map(([args]) => call("echo", ...args)));
@@ -138,12 +252,145 @@ describe("voicegw call", () => {
     }
   });
 
-  test("refuses a target that is no address, with an example", async () => {
-    for (const target of ["100", "tel:+15551234", "http://example.com"]) {
-      const { exitCode, stderr } = await runCommandLine(["call", target]);
-      expect([target, exitCode > 0]).toEqual([target, true]);
+  test("refuses a target that is no SIP URI, with an example: status 2", async () => {
+    for (const target of ["100", "tel:+15551234", "http://example.com", "sip:"]) {
+      const { exitCode, stdout, stderr } = await runCommandLine(["call", target]);
+      expect([target, exitCode, stdout]).toEqual([target, 2, ""]);
+      expect(stderr).toContain(`"${target}": this is no SIP URI`);
       expect(stderr).toContain("sip:100@127.0.0.1:5060");
       expect(stderr.trim().split("\n")).toHaveLength(1);
     }
+  });
+
+  test("refuses another transport than UDP as such: status 2", async () => {
+    const targets = [
+      "sip:1@127.0.0.1;transport=tcp",
+      "sip:1@127.0.0.1;transport=TLS",
+      "sips:1@127.0.0.1",
+    ];
+    for (const target of targets) {
+      const { exitCode, stderr } = await runCommandLine(["call", target]);
+      expect([target, exitCode]).toEqual([target, 2]);
+      expect(stderr).toContain("voicegw call speaks UDP only for now");
+    }
+  });
+
+  test("explains its options with defaults as a user writes them", async () => {
+    const { stdout } = await runCommandLine(["call", "--help"]);
+    expect(stdout).not.toMatch(/default: *[[{]|default: ""|30000/);
+    expect(stdout).toMatch(/default:\s+30s/);
+    expect(stdout).toMatch(/default:\s+40000-49999/);
+  });
+});
+
+describe("voicegw call that nobody answers", () => {
+  test("ends after --ring-timeout though there was no response, and says where to look", async () => {
+    const { at, methods } = await startCallee(() => []);
+    const from = performance.now();
+    const silent = await runCommandLine(["call", `sip:1@${at}`, "--ring-timeout", "200ms"]);
+    expect(silent.exitCode).toBe(1);
+    expect(silent.stdout).toMatch(
+      /^Result +not answered: 408 No answer; no response at all: look/m,
+    );
+    await expectMethods(methods, "INVITE");
+    expect(performance.now() - from).toBeLessThan(5000);
+  });
+
+  test("is cancelled after --ring-timeout, which is the reason that it names", async () => {
+    const { at, methods } = await startCallee(ring);
+    const args = ["--ring-timeout", "200ms"];
+    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${at}`, ...args]);
+    expect(exitCode).toBe(1);
+    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+    expect(stdout).toContain("◀──  487 Request Terminated (INVITE)");
+    expect(stdout).toMatch(/^Result +not answered: 408 No answer$/m);
+  });
+});
+
+describe("voicegw call, signals", () => {
+  test("Ctrl-C during the call sends BYE; the report follows, the call had worked", async () => {
+    const before = server.records.length;
+    const command = await startCall(`sip:echo@${server.udp}`, /ACK sip:/);
+    await Bun.sleep(300);
+    command.signal("SIGINT");
+    expect(await command.exited).toBe(0);
+    expect(command.stderr()).toBe("Hanging up; a second signal ends at once\n");
+    expect(command.stdout()).toMatch(/──▶ {2}BYE sip:.*\n.*◀── {2}200 OK \(BYE\)\n/);
+    expect(command.stdout()).toMatch(/^Length +\d\.\d+ s, we hung up$/m);
+    expect(command.stdout()).toMatch(/^Result +the call worked$/m);
+    const [record] = (await server.ended(before + 1)).slice(before);
+    expect(record?.cause).toBe("caller_hangup");
+  });
+
+  test("SIGTERM while it rings sends CANCEL: exit status 1", async () => {
+    const { at, methods } = await startCallee(ring);
+    const command = await startCall(`sip:1@${at}`, /180 Ringing/);
+    command.signal("SIGTERM");
+    expect(await command.exited).toBe(1);
+    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+    expect(command.stdout()).toMatch(/^Result +not answered: 487 Cancelled$/m);
+  });
+
+  test("a second one ends at once, whatever the other side does", async () => {
+    const { at, methods } = await startCallee(({ method }) => method === "INVITE" ? [180] : []);
+    const command = await startCall(`sip:1@${at}`, /180 Ringing/);
+    command.signal("SIGINT");
+    await until(() => methods.includes("CANCEL"), 5000, () => "no CANCEL");
+    const from = performance.now();
+    command.signal("SIGINT");
+    expect(await command.exited).toBe(1);
+    expect(performance.now() - from).toBeLessThan(2000);
+  });
+});
+
+describe("a call that we place, ended by its signal", () => {
+  test("before it began: no INVITE goes out", async () => {
+    const { at, methods } = await startCallee(ring);
+    const result = await callRoom(at, "any", { signal: AbortSignal.abort() });
+    expect(result).toMatchObject({ statusCode: 487, answered: false, setupMs: 0 });
+    await Bun.sleep(50);
+    expect(methods).toEqual([]);
+  });
+
+  test("before any response: the CANCEL waits for a provisional one, RFC 3261 §9.1", async () => {
+    const { at, methods } = await startCallee(ring);
+    const controller = new AbortController();
+    const result = await callRoom(at, "any", {
+      signal: controller.signal,
+      onMessage: (direction) => {
+        if (direction === "sent") controller.abort();
+      },
+    });
+    expect(result).toMatchObject({ statusCode: 487, reasonPhrase: "Cancelled", responded: true });
+    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+  });
+
+  test("before any response, and none comes: it ends within T1", async () => {
+    const { at } = await startCallee(() => []);
+    const from = performance.now();
+    const result = await callRoom(at, "any", { signal: AbortSignal.timeout(50) });
+    expect(result).toMatchObject({ statusCode: 487, responded: false });
+    expect(performance.now() - from).toBeLessThan(1500);
+  });
+
+  test("while it is up: what was heard until then is there", async () => {
+    const result = await callRoom(server.udp, "any", {
+      target: `sip:echo@${server.udp}`,
+      duration: 20_000,
+      signal: AbortSignal.timeout(500),
+    });
+    expect(result).toMatchObject({ statusCode: 200, answered: true, endedBy: "caller" });
+    expect(result.heard.length).toBeGreaterThan(1000);
+    expect(result.durationMs).toBeLessThan(2000);
+  });
+});
+
+describe("voicegw call and a peer that writes control characters", () => {
+  test("moves no cursor with them", async () => {
+    const { at } = await startCallee(() => [486], "Busy\x1b[31m");
+    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${at}`]);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^Result +not answered: 486 Busy�\[31m$/m);
+    expect(stdout).not.toContain("\x1b");
   });
 });

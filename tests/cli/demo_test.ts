@@ -10,7 +10,7 @@ describe("voicegw demo", () => {
     expect(stdout).toMatch(/played {2}[▁▂▃▄▅▆▇█ ]+\n {2}heard {3}[▁▂▃▄▅▆▇█ ]+\n/);
     expect(stdout).toContain("the call worked");
     expect(stdout).toMatch(/demo → 100 · route echo \(exec\) · .* · caller_hangup · PCMU/);
-    const echo = /sent came back.*, (\d+\.\d) % alike/.exec(stdout);
+    const echo = /^ +Echo +yes: what we sent came back, (\d+\.\d) % alike$/m.exec(stdout);
     // Exact but for the mu-law: less would mean that the echo has holes
     expect(Number(echo?.[1])).toBeGreaterThan(95);
   });

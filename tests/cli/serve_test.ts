@@ -124,6 +124,7 @@ describe("voicegw serve, signals", () => {
     server.signal("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(performance.now() - from).toBeLessThan(1000);
+    expect(linesOf(server).at(-1)).toMatchObject({ level: "INFO", message: "Stopped" });
   });
 
   test("a second one ends the live call with a BYE, exit status 0", async () => {
@@ -135,6 +136,8 @@ describe("voicegw serve, signals", () => {
     expect((await caller.request(call, "BYE")).headers.get("Reason")).toContain("cause=41");
     expect(await server.exited).toBe(0);
     expect(server.stderr()).toContain('"cause":"shutdown"');
+    expect(linesOf(server).filter(({ message }) => message === "Stopped")).toHaveLength(1);
+    expect(linesOf(server).at(-1)?.["message"]).toBe("Stopped");
   });
 
   test("SIGHUP: good routes apply to new calls, live ones stay", async () => {

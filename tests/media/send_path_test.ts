@@ -339,6 +339,15 @@ describe("send path: underruns", () => {
     expect(harness.session.statistics().underruns).toBe(1);
   });
 
+  test("running dry in silence does not", () => {
+    const harness = new Harness();
+    harness.write(800, 0);
+    harness.runUntil(180);
+    harness.write(800);
+    harness.runUntil(500);
+    expect(harness.session.statistics().underruns).toBe(0);
+  });
+
   test("an end named by a mark, a clear or a long silence does not", () => {
     const harness = new Harness();
     for (const end of ["mark", "clear", "silence"]) {
