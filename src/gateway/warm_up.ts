@@ -12,7 +12,7 @@ import type { Runtime, UdpOptions, UdpSocket } from "../runtime/ports.ts";
 import { Gateway } from "./gateway.ts";
 
 /** Calls that are placed: enough for the engine to compile what is hot. */
-const CALLS = 100;
+const CALLS = 400;
 
 /** Packets that each of them sends. */
 const PACKETS = 10;
