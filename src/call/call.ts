@@ -15,7 +15,14 @@ import { isHold, type NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import { SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
 import type { Answer } from "../sip/user_agent/server_side.ts";
-import type { EndCause, HandlerCommand, HandlerEvent, StartEvent } from "./handler_message.ts";
+import type {
+  DtmfEvent,
+  EndCause,
+  HandlerCommand,
+  HandlerEvent,
+  StartEvent,
+} from "./handler_message.ts";
+import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { reasonHeader } from "./end_cause.ts";
 import { answerOf, type LiveHandlerSpec, screenInvite, unavailable } from "./screening.ts";
@@ -73,6 +80,9 @@ export interface CallOptions {
 /** Hz of the PCM that handlers get and give. */
 export const HANDLER_RATE = 8000;
 
+/** The same key by RTP and by INFO within this time is one press. */
+const SAME_KEY_WITHIN: Millis = 500;
+
 /** One call. */
 export class Call {
   readonly facts: CallFacts;
@@ -86,6 +96,9 @@ export class Call {
   /** The 200 brought our offer, and its answer is not here yet. */
   #awaitsAnswer = false;
   #finishPending = false;
+  #lastKey:
+    | { readonly digit: string; readonly source: DtmfEvent["source"]; readonly at: Millis }
+    | undefined;
 
   constructor(options: CallOptions, now: Millis) {
     this.facts = options.facts;
@@ -166,12 +179,7 @@ export class Call {
     if (this.#state !== "up" && this.#state !== "draining") return [];
     switch (event.type) {
       case "dtmf":
-        return this.#tell({
-          event: "dtmf",
-          digit: event.digit,
-          duration_ms: Math.round(event.durationMs),
-          source: "rfc4733",
-        });
+        return this.#pressed(event, "rfc4733", now);
       case "mark":
         return this.#tell({
           event: "mark",
@@ -185,6 +193,12 @@ export class Call {
       default:
         return [];
     }
+  }
+
+  /** An INFO came within the call. One that holds no key says nothing to a handler. */
+  info(request: SipRequest, now: Millis): CallOutput[] {
+    const pressed = readInfoDigit(request);
+    return pressed === undefined ? [] : this.#pressed(pressed, "info", now);
   }
 
   /** The queue of the handler's audio was dropped, as it asked. */
@@ -327,6 +341,21 @@ export class Call {
       outputs.push(...this.#tell({ event: onHold ? "hold" : "resume" }));
     }
     return outputs;
+  }
+
+  /** A key press, which some phones send in two ways at once: it is told once. */
+  #pressed(key: InfoDigit, source: DtmfEvent["source"], now: Millis): CallOutput[] {
+    const last = this.#lastKey;
+    const isEcho = last !== undefined && last.digit === key.digit && last.source !== source &&
+      now - last.at < SAME_KEY_WITHIN;
+    if (isEcho) return [];
+    this.#lastKey = { digit: key.digit, source, at: now };
+    return this.#tell({
+      event: "dtmf",
+      digit: key.digit,
+      duration_ms: Math.round(key.durationMs),
+      source,
+    });
   }
 
   #tell(event: HandlerEvent): CallOutput[] {

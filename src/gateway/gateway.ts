@@ -230,6 +230,10 @@ export class Gateway {
         return this.#live(output.session)?.input((call, at) => call.cancelled(at));
       case "bye":
         return this.#live(output.session)?.input((call, at) => call.bye(at));
+      case "info": {
+        const { request } = output;
+        return this.#live(output.session)?.input((call, at) => call.info(request, at));
+      }
       case "ack_timeout":
         return this.#live(output.session)?.input((call, at) => call.ackTimeout(at));
       case "acknowledged": {

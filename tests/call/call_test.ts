@@ -206,6 +206,22 @@ describe("handler of a call", () => {
     expect(types(call.mediaEvent({ type: "drained" }, 900))).toEqual(["bye", "ended"]);
   });
 
+  test("hears once of a key that comes by RTP and by INFO", () => {
+    const call = upCall();
+    const info = createRequest({
+      method: "INFO",
+      requestUri: "sip:bot@example.com",
+      headers: [],
+      body: new TextEncoder().encode("Signal=5\r\nDuration=100\r\n"),
+      contentType: "application/dtmf-relay",
+    });
+    const key = { type: "dtmf", digit: "5", durationMs: 100 } as const;
+    expect(call.mediaEvent(key, 1000)).toHaveLength(1);
+    expect(call.info(info, 1100)).toEqual([]);
+    expect(call.mediaEvent(key, 1300)).toHaveLength(1);
+    expect(call.info(info, 3000)).toHaveLength(1);
+  });
+
   test("hears of digits, marks and clears", () => {
     const call = upCall();
     const [dtmf] = call.mediaEvent({ type: "dtmf", digit: "5", durationMs: 99.6 }, 50);

@@ -108,11 +108,27 @@ export class RawCaller {
     this.send(this.#request("CANCEL", call, {}));
   }
 
-  bye(call: RawCall, response: SipResponse): void {
+  bye(call: RawCall, response: SipResponse, sequence = 2): void {
     const uri = contactOf(response) ?? call.uri;
     const to = response.headers.get("To") ?? "";
     const branch = `${call.branch}-bye`;
-    this.send(this.#request("BYE", { ...call, uri, branch }, { to, sequence: 2 }));
+    this.send(this.#request("BYE", { ...call, uri, branch }, { to, sequence }));
+  }
+
+  /** Sends an INFO within the call; `sequence` is its CSeq number. */
+  info(
+    call: RawCall,
+    response: SipResponse,
+    info: { readonly type: string; readonly body: string; readonly sequence: number },
+  ): void {
+    const uri = contactOf(response) ?? call.uri;
+    const to = response.headers.get("To") ?? "";
+    const { sequence, body } = info;
+    const branch = `${call.branch}-info-${sequence}`;
+    const headers = [`Content-Type: ${info.type}`];
+    this.send(
+      this.#request("INFO", { ...call, uri, branch }, { headers, sdp: body, to, sequence }),
+    );
   }
 
   /** Asks whether the other side takes calls. */

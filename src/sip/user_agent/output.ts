@@ -40,6 +40,8 @@ export type UserAgentOutput =
     readonly session: SessionId;
     readonly request: SipRequest;
   }
+  /** An INFO came, and is answered. */
+  | { readonly type: "info"; readonly session: SessionId; readonly request: SipRequest }
   /** The peer ended the session; its BYE is answered. */
   | { readonly type: "bye"; readonly session: SessionId; readonly request: SipRequest }
   /** Our 2xx was never acknowledged: `hangup`. */

@@ -16,7 +16,14 @@ import type { Flow } from "../transport/flow.ts";
 import { contactFor, sendBye, type UserAgentContext } from "./context.ts";
 import type { SipBody, UserAgentOutput } from "./output.ts";
 import type { SentMessage, Session } from "./session_table.ts";
-import { ALLOW, capabilityHeaders, type Refusal, refuseHeaders, refuseMethod } from "./uas_core.ts";
+import {
+  ALLOW,
+  capabilityHeaders,
+  type Refusal,
+  refuseHeaders,
+  refuseInfo,
+  refuseMethod,
+} from "./uas_core.ts";
 
 type Headers = readonly (readonly [string, string])[];
 
@@ -178,6 +185,8 @@ export class ServerSide {
         return this.#receiveBye(key, session, request, now);
       case "INVITE":
         return this.#receiveReinvite(key, session, request, now);
+      case "INFO":
+        return this.#receiveInfo(key, session, request, now);
       default:
         return this.#receiveOptions(key, request, now);
     }
@@ -204,6 +213,18 @@ export class ServerSide {
     outputs.push({ type: "bye", session: id, request });
     outputs.push({ type: "terminated", session: id, byeAnswered: true });
     return outputs;
+  }
+
+  #receiveInfo(
+    key: TransactionKey,
+    session: Session,
+    request: SipRequest,
+    now: Millis,
+  ): UserAgentOutput[] {
+    const refusal = refuseHeaders(request) ?? refuseInfo(request);
+    if (refusal !== undefined) return this.#refuse(key, request, refusal, now);
+    const outputs = this.#respondOutside(key, request, 200, [], now);
+    return [...outputs, { type: "info", session: session.id, request }];
   }
 
   #receiveReinvite(

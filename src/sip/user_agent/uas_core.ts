@@ -9,7 +9,17 @@ import { uriScheme } from "../message/uri.ts";
 import { SDP_CONTENT_TYPE } from "./output.ts";
 
 /** Methods that we take, in the order of the Allow header. */
-export const ALLOWED_METHODS: readonly string[] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
+export const ALLOWED_METHODS: readonly string[] = [
+  "INVITE",
+  "ACK",
+  "BYE",
+  "CANCEL",
+  "OPTIONS",
+  "INFO",
+];
+
+/** Bodies of INFO that we understand: keys. */
+const INFO_CONTENT_TYPES: readonly string[] = ["application/dtmf-relay", "application/dtmf"];
 
 /** Methods that others define: they get 405, the ones that nobody knows 501. §21.4.6, §21.5.2 */
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
@@ -19,7 +29,6 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   "SUBSCRIBE",
   "NOTIFY",
   "PUBLISH",
-  "INFO",
   "REFER",
   "MESSAGE",
   "UPDATE",
@@ -65,6 +74,15 @@ export function refuseHeaders(request: SipRequest): Refusal | undefined {
 
 /** Looks at the body of an INVITE: a session description that is not encoded, or none. §8.2.3 */
 export function refuseBody(request: SipRequest): Refusal | undefined {
+  return refuseContent(request, [SDP_CONTENT_TYPE]);
+}
+
+/** Looks at the body of an INFO: a key, or none. RFC 6086 §4.2.2 */
+export function refuseInfo(request: SipRequest): Refusal | undefined {
+  return refuseContent(request, INFO_CONTENT_TYPES);
+}
+
+function refuseContent(request: SipRequest, accepted: readonly string[]): Refusal | undefined {
   const { headers, body } = request;
   if (body.length === 0) return undefined;
   const encoding = headers.get("Content-Encoding");
@@ -75,11 +93,11 @@ export function refuseBody(request: SipRequest): Refusal | undefined {
       reason: `Content-Encoding ${encoding}`,
     };
   }
-  const type = (headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (type === SDP_CONTENT_TYPE) return undefined;
+  const type = (headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (accepted.includes(type)) return undefined;
   return {
     statusCode: 415,
-    headers: [["Accept", SDP_CONTENT_TYPE]],
+    headers: [["Accept", accepted.join(", ")]],
     reason: `Content-Type ${type === "" ? "missing" : type}`,
   };
 }
