@@ -25,7 +25,7 @@ import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import { MediaClock } from "./media_clock.ts";
-import type { GatewayObserver } from "./observer.ts";
+import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
 import { formatListener, Signalling } from "./signalling.ts";
 import { SourceFilter } from "./source_filter.ts";
@@ -73,7 +73,10 @@ export class Gateway {
     const { runtime, config } = options;
     this.#runtime = runtime;
     this.#config = config;
-    this.#observer = options.observer ?? {};
+    this.#observer = guardObserver(
+      options.observer ?? {},
+      () => this.counters.add("internal_errors"),
+    );
     this.#router = new Router(config.routes);
     this.#admission = new Admission(config.limits, runtime.now());
     this.#sources = new SourceFilter(config.sip.allow);
@@ -87,7 +90,7 @@ export class Gateway {
         admits: (address) => this.#admits(address),
         receive: (message, flow, now) => {
           this.#observer.message?.("received", message, flow);
-          this.#dispatch(this.#userAgent.receive(message, flow, now), now);
+          this.#guarded(() => this.#dispatch(this.#userAgent.receive(message, flow, now), now));
         },
         malformed: (error, flow, now) =>
           this.#dispatch(this.#userAgent.receiveMalformed(error, flow), now),
@@ -336,7 +339,19 @@ export class Gateway {
       if (live === undefined) break;
       live.input((call, at) => call.timeout(at));
     }
-    this.#dispatch(this.#userAgent.timeout(now), now);
+    this.#guarded(() => this.#dispatch(this.#userAgent.timeout(now), now));
+  }
+
+  /** A bug of ours in the signalling costs one message and no other call. */
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.counters.add("internal_errors");
+      const message = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#observer.log?.("error", `Internal error: ${message}`, {});
+      this.#arm(this.#runtime.now());
+    }
   }
 
   #pause(): Promise<void> {

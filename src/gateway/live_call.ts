@@ -26,7 +26,7 @@ import { CallHost } from "./call_host.ts";
 import type { Counters } from "./counters.ts";
 import { HandlerAudio } from "./handler_audio.ts";
 import { mediaChange } from "./media_change.ts";
-import type { MediaClock } from "./media_clock.ts";
+import type { MediaClock, TimedSession } from "./media_clock.ts";
 import type { GatewayObserver, LogLevel } from "./observer.ts";
 import type { PortPair, PortPool } from "./port_pool.ts";
 
@@ -65,7 +65,7 @@ export interface LiveCallOptions {
 }
 
 /** One call. */
-export class LiveCall implements MediaSink {
+export class LiveCall implements MediaSink, TimedSession {
   readonly call: Call;
   readonly session: SessionId;
   readonly explicitSessionId: string | undefined;
@@ -104,6 +104,20 @@ export class LiveCall implements MediaSink {
   /** Ends the handler now, without grace. */
   kill(): void {
     this.#handler?.kill();
+  }
+
+  /** Of the call's media; the call's own is with its machine. */
+  get deadline(): Millis {
+    return this.#media?.deadline ?? Infinity;
+  }
+
+  /** What falls due in the call's media. */
+  timeout(now: Millis): void {
+    try {
+      this.#media?.timeout(now);
+    } catch (error) {
+      this.#crashed(error, now);
+    }
   }
 
   audio(pcm: Uint8Array): void {
@@ -196,19 +210,28 @@ export class LiveCall implements MediaSink {
   #receiveRtp(data: Uint8Array, port: number, address: string, now: Millis): void {
     const media = this.#media;
     if (media === undefined) return;
-    media.receive(data, port, address, now);
-    this.#context.clock.touched(media, now);
+    try {
+      media.receive(data, port, address, now);
+    } catch (error) {
+      return this.#crashed(error, now);
+    }
+    this.#context.clock.touched(this, now);
   }
 
   #takeAudio(pcm: Uint8Array): boolean {
     const now = this.#context.runtime.now();
-    const more = this.#audio.write(pcm, now);
+    let more = true;
+    try {
+      more = this.#audio.write(pcm, now);
+    } catch (error) {
+      this.#crashed(error, now);
+    }
     this.#mediaTouched(now);
     return more;
   }
 
   #mediaTouched(now: Millis): void {
-    if (this.#media !== undefined) this.#context.clock.touched(this.#media, now);
+    if (this.#media !== undefined) this.#context.clock.touched(this, now);
   }
 
   #openMedia(agreed: NegotiatedMedia, now: Millis): void {
@@ -227,7 +250,7 @@ export class LiveCall implements MediaSink {
     this.#media = media;
     this.#codec = agreed.codec;
     this.#audio.open(media, now);
-    clock.add(media, now);
+    clock.add(this, now);
     this.#handler?.resumeAudio();
   }
 
@@ -272,9 +295,14 @@ export class LiveCall implements MediaSink {
   #end(end: CallEnd, now: Millis): void {
     const { clock, observer } = this.#context;
     const media = this.#media;
-    media?.stop(now);
+    try {
+      media?.stop(now);
+    } catch (error) {
+      // The call ends all the same, and with it everything that it holds
+      this.#reportError(error);
+    }
     const statistics = media?.statistics() ?? EMPTY_STATISTICS;
-    if (media !== undefined) clock.remove(media);
+    clock.remove(this);
     this.#media = undefined;
     this.#ports?.close();
     this.#ports = undefined;
@@ -305,10 +333,14 @@ export class LiveCall implements MediaSink {
   }
 
   #crashed(error: unknown, now: Millis): void {
+    this.#reportError(error);
+    this.#perform(this.call.crashed("internal error", now), now);
+  }
+
+  #reportError(error: unknown): void {
     const message = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#context.counters.add("internal_errors");
     this.#log("error", `Internal error, the call ends: ${message}`);
-    this.#perform(this.call.crashed("internal error", now), now);
   }
 
   #log(level: LogLevel, message: string): void {

@@ -15,7 +15,7 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 /** Facts beside the text of a line in the log. */
 export type LogFields = Readonly<Record<string, string | number>>;
 
-/** What a gateway tells. Methods must not throw, and return quickly: they run on the event loop of the calls. */
+/** What a gateway tells. Methods are to return quickly: they run on the event loop of the calls. */
 export interface GatewayObserver {
   log?(level: LogLevel, message: string, fields: LogFields): void;
   /** A message was received or sent. Called only while this method is there. */
@@ -23,4 +23,25 @@ export interface GatewayObserver {
   callAnswered?(call: CallFacts): void;
   /** Once for every call that got as far as a route. */
   callEnded?(record: CallRecord): void;
+}
+
+/** The same observer, whose errors end no call: they are counted by `onError`. */
+export function guardObserver(observer: GatewayObserver, onError: () => void): GatewayObserver {
+  const guard = <Arguments extends unknown[]>(method: (...args: Arguments) => void) => {
+    return (...args: Arguments): void => {
+      try {
+        method.apply(observer, args);
+      } catch {
+        // Whoever watches is told by a counter: its own log may be what fails
+        onError();
+      }
+    };
+  };
+  const { log, message, callAnswered, callEnded } = observer;
+  return {
+    ...(log === undefined ? {} : { log: guard(log) }),
+    ...(message === undefined ? {} : { message: guard(message) }),
+    ...(callAnswered === undefined ? {} : { callAnswered: guard(callAnswered) }),
+    ...(callEnded === undefined ? {} : { callEnded: guard(callEnded) }),
+  };
 }
