@@ -26,7 +26,7 @@ import { CallHost } from "./call_host.ts";
 import type { Counters } from "./counters.ts";
 import { HandlerAudio } from "./handler_audio.ts";
 import { mediaChange } from "./media_change.ts";
-import type { MediaClock, TimedSession } from "./media_clock.ts";
+import type { ClockSlot, MediaClock, TimedSession } from "./media_clock.ts";
 import type { GatewayObserver, LogLevel } from "./observer.ts";
 import type { PortPair, PortPool } from "./port_pool.ts";
 
@@ -75,6 +75,8 @@ export class LiveCall implements MediaSink, TimedSession {
   readonly #audio = new HandlerAudio();
   #ports: PortPair | undefined;
   #media: MediaSession | undefined;
+  /** Of the media in the clock. */
+  #slot: ClockSlot | undefined;
   #codec = "";
   #handler: Handler | undefined;
 
@@ -98,6 +100,7 @@ export class LiveCall implements MediaSink, TimedSession {
     } catch (error) {
       this.#crashed(error, now);
     }
+    this.#mediaTouched(now);
     this.#context.rescheduled(this);
   }
 
@@ -155,8 +158,7 @@ export class LiveCall implements MediaSink, TimedSession {
       case "open_media":
         return this.#openMedia(output.media, now);
       case "renegotiate_media":
-        this.#media?.renegotiate(mediaChange(output.media), now);
-        return this.#mediaTouched(now);
+        return this.#media?.renegotiate(mediaChange(output.media), now);
       case "mark":
         return this.#audio.mark(output.name, now);
       case "clear": {
@@ -165,8 +167,7 @@ export class LiveCall implements MediaSink, TimedSession {
         return this.#perform(this.call.cleared(heard), now);
       }
       case "finish":
-        this.#media?.finish(now);
-        return this.#mediaTouched(now);
+        return this.#media?.finish(now);
       case "handler_failed":
         return this.#handlerFailed(output.reason, output.next, now);
       case "ended":
@@ -215,7 +216,7 @@ export class LiveCall implements MediaSink, TimedSession {
     } catch (error) {
       return this.#crashed(error, now);
     }
-    this.#context.clock.touched(this, now);
+    this.#mediaTouched(now);
   }
 
   #takeAudio(pcm: Uint8Array): boolean {
@@ -231,7 +232,7 @@ export class LiveCall implements MediaSink, TimedSession {
   }
 
   #mediaTouched(now: Millis): void {
-    if (this.#media !== undefined) this.#context.clock.touched(this, now);
+    if (this.#slot !== undefined) this.#context.clock.touched(this.#slot, now);
   }
 
   #openMedia(agreed: NegotiatedMedia, now: Millis): void {
@@ -250,7 +251,7 @@ export class LiveCall implements MediaSink, TimedSession {
     this.#media = media;
     this.#codec = agreed.codec;
     this.#audio.open(media, now);
-    clock.add(this, now);
+    this.#slot = clock.add(this, now);
     this.#handler?.resumeAudio();
   }
 
@@ -302,7 +303,8 @@ export class LiveCall implements MediaSink, TimedSession {
       this.#reportError(error);
     }
     const statistics = media?.statistics() ?? EMPTY_STATISTICS;
-    clock.remove(this);
+    if (this.#slot !== undefined) clock.remove(this.#slot);
+    this.#slot = undefined;
     this.#media = undefined;
     this.#ports?.close();
     this.#ports = undefined;

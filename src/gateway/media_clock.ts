@@ -1,9 +1,10 @@
 /**
  * Wakes the media sessions of all calls when something is due: one timer for everybody.
  *
- * Under load the packets are the clock: whatever wakes the process runs what is due, and the timer mostly finds
- * nothing left. Sessions are scanned instead of sorted: with hundreds of calls, each touched a hundred times a second,
- * looking at all of them a few hundred times a second costs less than keeping them in order.
+ * Under load the packets are the clock: whatever wakes the process runs what is due, and the timer
+ * mostly finds nothing left. Deadlines lie side by side and are scanned instead of sorted: with
+ * hundreds of calls, each touched a hundred times a second, a look at all of them costs less than
+ * keeping them in order.
  *
  * @module
  */
@@ -18,50 +19,57 @@ export interface TimedSession {
   timeout(now: Millis): void;
 }
 
+/** Names a session to its clock, from `add` to `remove`. */
+export type ClockSlot = number;
+
 /** A timer that is armed for nearly the right moment is left alone. */
 const TIMER_SLACK: Millis = 0.5;
+
+const SLOTS_START = 64;
 
 /** One timer for all sessions. */
 export class MediaClock {
   readonly #runtime: Runtime;
-  #sessions: (TimedSession | undefined)[] = [];
-  #removed = 0;
+  readonly #sessions: (TimedSession | undefined)[] = [];
+  /** Of the session in the same place, as it was told last; `Infinity` where there is none. */
+  #deadlines = new Float64Array(SLOTS_START).fill(Infinity);
+  readonly #free: ClockSlot[] = [];
   #nextDue: Millis = Infinity;
   #timer: Timer | undefined;
   #timerAt: Millis = Infinity;
   #running = false;
-  /** How late the timer was at worst since the last look: a busy event loop shows here first. */
-  #latenessMax: Millis = 0;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
   }
 
-  /** Largest lateness of the timer since this was asked last. */
-  takeLatenessMax(): Millis {
-    const lateness = this.#latenessMax;
-    this.#latenessMax = 0;
-    return lateness;
+  /** Sessions that are timed. */
+  get size(): number {
+    return this.#sessions.length - this.#free.length;
   }
 
-  add(session: TimedSession, now: Millis): void {
-    this.#sessions.push(session);
-    this.touched(session, now);
+  add(session: TimedSession, now: Millis): ClockSlot {
+    const slot = this.#free.pop() ?? this.#sessions.length;
+    this.#sessions[slot] = session;
+    if (slot >= this.#deadlines.length) this.#grow();
+    this.touched(slot, now);
+    return slot;
   }
 
-  remove(session: TimedSession): void {
-    const index = this.#sessions.indexOf(session);
-    if (index < 0) return;
-    this.#sessions[index] = undefined;
-    this.#removed++;
-    if (this.#running) return;
-    this.#compact();
-    if (this.#sessions.length === 0) this.#disarm();
+  remove(slot: ClockSlot): void {
+    if (this.#sessions[slot] === undefined) return;
+    this.#sessions[slot] = undefined;
+    this.#deadlines[slot] = Infinity;
+    this.#free.push(slot);
+    if (this.size === 0) this.#disarm();
   }
 
-  /** A session was given a packet or audio: its deadline may have moved, and others may be due. */
-  touched(session: TimedSession, now: Millis): void {
+  /** To be called whenever something was done to a session: its deadline may have moved, and others may be due. */
+  touched(slot: ClockSlot, now: Millis): void {
+    const session = this.#sessions[slot];
+    if (session === undefined) return;
     const { deadline } = session;
+    this.#deadlines[slot] = deadline;
     if (deadline < this.#nextDue) this.#nextDue = deadline;
     if (now >= this.#nextDue) this.#run(now);
     else this.#arm(now);
@@ -72,19 +80,22 @@ export class MediaClock {
     this.#running = true;
     this.#nextDue = Infinity;
     let earliest = Infinity;
-    const sessions = this.#sessions;
-    for (let index = 0; index < sessions.length; index++) {
-      const session = sessions[index];
-      if (session === undefined) continue;
-      if (session.deadline <= now) session.timeout(now);
-      if (sessions[index] !== undefined && session.deadline < earliest) {
-        earliest = session.deadline;
-      }
+    const count = this.#sessions.length;
+    for (let slot = 0; slot < count; slot++) {
+      if ((this.#deadlines[slot] as number) <= now) this.#timeout(slot, now);
+      const deadline = this.#deadlines[slot] as number;
+      if (deadline < earliest) earliest = deadline;
     }
     this.#running = false;
-    if (this.#removed > 0) this.#compact();
-    this.#nextDue = Math.min(this.#nextDue, earliest);
+    if (earliest < this.#nextDue) this.#nextDue = earliest;
     this.#arm(now);
+  }
+
+  #timeout(slot: ClockSlot, now: Millis): void {
+    const session = this.#sessions[slot] as TimedSession;
+    session.timeout(now);
+    // It may have ended by that
+    if (this.#sessions[slot] === session) this.#deadlines[slot] = session.deadline;
   }
 
   #arm(now: Millis): void {
@@ -96,8 +107,6 @@ export class MediaClock {
 
   #wake(): void {
     const now = this.#runtime.now();
-    const lateness = now - this.#timerAt;
-    if (lateness > this.#latenessMax) this.#latenessMax = lateness;
     this.#timer = undefined;
     this.#timerAt = Infinity;
     if (now >= this.#nextDue) this.#run(now);
@@ -111,9 +120,9 @@ export class MediaClock {
     this.#nextDue = Infinity;
   }
 
-  #compact(): void {
-    this.#sessions = this.#sessions.filter((session) => session !== undefined);
-    this.#removed = 0;
-    if (this.#sessions.length === 0) this.#disarm();
+  #grow(): void {
+    const grown = new Float64Array(this.#deadlines.length * 2).fill(Infinity);
+    grown.set(this.#deadlines);
+    this.#deadlines = grown;
   }
 }

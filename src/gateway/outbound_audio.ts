@@ -11,7 +11,7 @@ import type { MediaChange, MediaEvent, MediaOptions, MediaSink } from "../media/
 import { MediaSession } from "../media/media_session.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime } from "../runtime/ports.ts";
-import { MediaClock } from "./media_clock.ts";
+import { type ClockSlot, MediaClock } from "./media_clock.ts";
 
 /** What is played, and where packets go. */
 export interface OutboundAudioOptions {
@@ -37,6 +37,8 @@ export class OutboundAudio implements MediaSink {
   readonly #clock: MediaClock;
   readonly #heard: Int16Array[] = [];
   #media: MediaSession | undefined;
+  /** Of the media in the clock. */
+  #slot: ClockSlot = 0;
   #written = 0;
   #finished = false;
   #firstPacketAt: Millis | undefined;
@@ -72,7 +74,7 @@ export class OutboundAudio implements MediaSink {
   start(agreed: MediaOptions, now: Millis): void {
     const media = new MediaSession(agreed, this, now);
     this.#media = media;
-    this.#clock.add(media, now);
+    this.#slot = this.#clock.add(media, now);
     const { digits } = this.#options;
     if (digits !== "") media.sendDigits(digits, DIGIT_DURATION, now);
     this.#write(media, now);
@@ -86,11 +88,13 @@ export class OutboundAudio implements MediaSink {
     if (this.#firstPacketAt === undefined && media.statistics().packets_received > 0) {
       this.#firstPacketAt = now;
     }
-    this.#clock.touched(media, now);
+    this.#clock.touched(this.#slot, now);
   }
 
   renegotiate(change: MediaChange, now: Millis): void {
-    this.#media?.renegotiate(change, now);
+    if (this.#media === undefined) return;
+    this.#media.renegotiate(change, now);
+    this.#clock.touched(this.#slot, now);
   }
 
   /** Ends both ways. Nothing happens before `start`, and the second time. */
@@ -99,7 +103,7 @@ export class OutboundAudio implements MediaSink {
     if (media === undefined) return;
     media.stop(now);
     this.#statistics = media.statistics();
-    this.#clock.remove(media);
+    this.#clock.remove(this.#slot);
     this.#media = undefined;
   }
 
@@ -134,6 +138,6 @@ export class OutboundAudio implements MediaSink {
       this.#finished = true;
       media.finish(now);
     }
-    this.#clock.touched(media, now);
+    this.#clock.touched(this.#slot, now);
   }
 }
