@@ -17,8 +17,18 @@ export function randomHex(random: RandomSource, byteCount: number): string {
   const bytes = new Uint8Array(byteCount);
   random.fill(bytes);
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) text += hexByte(byte);
   return text;
+}
+
+const HEX_BYTES: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(16).padStart(2, "0"),
+);
+
+/** Writes a byte as two lower-case hexadecimal digits. */
+export function hexByte(byte: number): string {
+  return HEX_BYTES[byte & 0xff] as string;
 }
 
 /** Draws an unsigned integer of 32 bits. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RandomSource } from "./random.ts";
+import { hexByte, type RandomSource } from "./random.ts";
 import type { Millis } from "./units.ts";
 
 /**
@@ -25,7 +25,7 @@ export function uuidV7(random: RandomSource, wallClock: Millis): string {
   let text = "";
   for (let index = 0; index < 16; index++) {
     if (index === 4 || index === 6 || index === 8 || index === 10) text += "-";
-    text += (bytes[index] as number).toString(16).padStart(2, "0");
+    text += hexByte(bytes[index] as number);
   }
   return text;
 }

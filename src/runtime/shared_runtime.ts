@@ -5,6 +5,7 @@
  */
 
 import { randomFillSync } from "node:crypto";
+import type { RandomSource } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import { spawnChild } from "./child_process.ts";
 import { modifiedAt, readFile, resolveHost, writeFile } from "./files.ts";
@@ -20,7 +21,7 @@ export function sharedRuntime(
 ): Runtime {
   return {
     ...own,
-    random: { fill: (buffer) => void randomFillSync(buffer) },
+    random: new PooledRandom(),
     now: () => performance.now(),
     wallClock: () => Date.now(),
     setTimer,
@@ -34,6 +35,30 @@ export function sharedRuntime(
     resolveHost,
     localAddressTowards,
   };
+}
+
+const POOL_BYTES = 4096;
+
+/**
+ * The system's random bytes, fetched a few thousand at a time: a call takes some in a dozen small
+ * portions. Each byte is handed out once.
+ */
+class PooledRandom implements RandomSource {
+  readonly #pool = new Uint8Array(POOL_BYTES);
+  #used = POOL_BYTES;
+
+  fill(buffer: Uint8Array): void {
+    if (buffer.length > POOL_BYTES / 16) return void randomFillSync(buffer);
+    if (this.#used + buffer.length > POOL_BYTES) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
+    const pool = this.#pool;
+    for (let index = 0; index < buffer.length; index++) {
+      buffer[index] = pool[this.#used] as number;
+      pool[this.#used++] = 0;
+    }
+  }
 }
 
 /**
