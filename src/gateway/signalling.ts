@@ -9,7 +9,7 @@
 import { formatSocketAddress, isIpAddress, type SocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import type { ListenAddress } from "../config/schema.ts";
-import type { Runtime, TcpConnection, TcpListener, UdpSocket } from "../runtime/ports.ts";
+import type { Runtime, TcpConnection, TcpListener, Timer, UdpSocket } from "../runtime/ports.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import { isKeepAlive, parseMessage } from "../sip/message/parse.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
@@ -34,6 +34,8 @@ export interface SignallingOptions {
   /** The address that we write into Via and Contact instead of the local one. */
   readonly advertise?: string | undefined;
   readonly counters: Counters;
+  /** How long a peer may take to send the rest of a message; default 64·T1. */
+  readonly completionTimeout?: Millis;
   readonly events: SignallingEvents;
 }
 
@@ -50,10 +52,15 @@ interface Connection {
   readonly framer: StreamFramer;
   readonly tcp: TcpConnection;
   readonly flow: Flow;
+  /** Runs while a message is incomplete. */
+  completion: Timer | undefined;
 }
 
 /** Connections that are open at the same time; more are closed at once. */
 const CONNECTIONS_MAX = 4096;
+
+/** How long a peer may take to send the rest of a message: as long as an answer may take, 64·T1. */
+const COMPLETION_TIMEOUT: Millis = 32_000;
 
 /** How long we wait for a connection that we open. */
 const CONNECT_TIMEOUT: Millis = 4000;
@@ -138,7 +145,10 @@ export class Signalling {
       udp?.close();
       tcp?.close();
     }
-    for (const { tcp } of this.#connections.values()) tcp.close();
+    for (const { tcp, completion } of this.#connections.values()) {
+      completion?.cancel();
+      tcp.close();
+    }
     this.#connections.clear();
     this.#byConnection.clear();
   }
@@ -210,11 +220,25 @@ export class Signalling {
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
     }
-    if (framer.failure === undefined) return;
+    if (framer.failure === undefined) return this.#watchCompletion(connection);
     // §18.3: where a message ends is lost, and with it the connection
     counters.add("messages_malformed");
     events.malformed(framer.failure, flow, this.#options.runtime.now());
     tcp.close();
+  }
+
+  /** A message that never becomes whole must not hold a connection for ever. */
+  #watchCompletion(connection: Connection): void {
+    if (!connection.framer.isIncomplete) {
+      connection.completion?.cancel();
+      connection.completion = undefined;
+      return;
+    }
+    const { runtime, counters, completionTimeout = COMPLETION_TIMEOUT } = this.#options;
+    connection.completion ??= runtime.setTimer(() => {
+      counters.add("messages_malformed");
+      connection.tcp.close();
+    }, completionTimeout);
   }
 
   #receive(bytes: Uint8Array, flow: Flow): void {
@@ -238,7 +262,8 @@ export class Signalling {
     const id = this.#nextConnection++;
     const { local, remote } = tcp;
     const flow: Flow = { transport: "tcp", listener, local, remote, connection: id };
-    const connection = { id, listener, framer: new StreamFramer(), tcp, flow };
+    const framer = new StreamFramer();
+    const connection: Connection = { id, listener, framer, tcp, flow, completion: undefined };
     this.#connections.set(id, connection);
     this.#byConnection.set(tcp, connection);
     return connection;
@@ -247,6 +272,7 @@ export class Signalling {
   #streamClosed(tcp: TcpConnection): void {
     const connection = this.#byConnection.get(tcp);
     if (connection === undefined) return;
+    connection.completion?.cancel();
     this.#byConnection.delete(tcp);
     this.#connections.delete(connection.id);
     if (!this.#closed) this.#options.events.failed(connection.flow, this.#options.runtime.now());

@@ -39,6 +39,11 @@ export class StreamFramer {
     this.#limits = limits;
   }
 
+  /** Whether a part of something is held: the rest has to follow soon. */
+  get isIncomplete(): boolean {
+    return this.#start !== this.#end;
+  }
+
   /** Why the peer must be disconnected; `undefined` while all is well. */
   get failure(): SipParseError | undefined {
     return this.#failure;
