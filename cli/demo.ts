@@ -12,7 +12,7 @@ import { loadConfig } from "../src/config/load.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import { placeCall } from "../src/gateway/outbound_call.ts";
 import { OutboundCallError, type OutboundCallResult } from "../src/gateway/outbound_options.ts";
-import { warmUp } from "../src/gateway/warm_up.ts";
+import { WARM_UP_BRIEF, warmUp } from "../src/gateway/warm_up.ts";
 import { BindError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { callLine } from "./call_line.ts";
@@ -75,7 +75,7 @@ async function callOurselves(io: CliIo): Promise<Demonstration> {
   const loaded = loadConfig(DEMO_CONFIG, { file: "demo.yaml", env: io.env });
   if (!loaded.ok) throw new Error(loaded.errors.map(formatIssue).join("\n"));
   const runtime = createRuntime();
-  await warmUp(runtime, loaded.config);
+  await warmUp(runtime, loaded.config, WARM_UP_BRIEF);
   let record: CallRecord | undefined;
   const gateway = new Gateway({
     runtime,

@@ -9,7 +9,7 @@ import type { Command } from "commander";
 import { formatIssue } from "../src/config/issue.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import type { GatewayObserver } from "../src/gateway/observer.ts";
-import { warmUp } from "../src/gateway/warm_up.ts";
+import { WARM_UP_FULL, warmUp } from "../src/gateway/warm_up.ts";
 import { BindError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
@@ -57,7 +57,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   const log = await openLog({ level: config.log.level, format, write: io.stderr });
   const { logger } = log;
   const runtime = createRuntime();
-  await warmUp(runtime, config);
+  await warmUp(runtime, config, WARM_UP_FULL);
   const gateway = new Gateway({
     runtime,
     config,

@@ -11,10 +11,13 @@ import type { Config } from "../config/schema.ts";
 import type { Runtime, UdpOptions, UdpSocket } from "../runtime/ports.ts";
 import { Gateway } from "./gateway.ts";
 
-/** Calls that are placed: enough for the engine to compile what is hot. */
-const CALLS = 400;
+/** Enough for tables to be built and the first caller not to wait. Takes a tenth of a second. */
+export const WARM_UP_BRIEF = 100;
 
-/** Packets that each of them sends. */
+/** Enough for the engine to have compiled what is hot, before calls are there to pay for it. */
+export const WARM_UP_FULL = 1200;
+
+/** Packets that each call sends. */
 const PACKETS = 10;
 
 const PEER = { address: "127.0.0.1", port: 9 };
@@ -23,21 +26,25 @@ const LOCAL = { transport: "udp", address: "127.0.0.1", port: 5060 } as const;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Places calls to an echo in a gateway of its own; nothing of it is left afterwards, and nothing is seen of it. */
-export async function warmUp(runtime: Runtime, config: Config): Promise<void> {
+/**
+ * Places calls to an echo in a gateway of its own; nothing of it is left afterwards, and nothing is seen of it.
+ *
+ * @param calls One after another.
+ */
+export async function warmUp(runtime: Runtime, config: Config, calls: number): Promise<void> {
   const network = new VirtualNetwork();
   const gateway = new Gateway({
     runtime: { ...runtime, bindUdp: (options) => network.bind(options) },
     config: {
       ...config,
       sip: { ...config.sip, listen: [LOCAL], allow: { ranges: [], any: true } },
-      limits: { ...config.limits, calls: CALLS, calls_per_second: CALLS },
+      limits: { ...config.limits, calls, calls_per_second: calls },
       routes: [{ name: "warm-up", index: 0, when: [], handler: { type: "echo" } }],
     },
     environment: {},
   });
   await gateway.start();
-  for (let call = 0; call < CALLS; call++) await network.call(`warm-up-${call}`);
+  for (let call = 0; call < calls; call++) await network.call(`warm-up-${call}`);
   await gateway.stop();
 }
 
