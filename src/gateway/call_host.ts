@@ -8,44 +8,39 @@ import type { HandlerCommand } from "../call/handler_message.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler/handler.ts";
 import type { LiveCall, LiveCallContext } from "./live_call.ts";
 
-/** What one handler of the call may do; a handler that was replaced is heard no more. */
+/** What joins a handler to its call. */
+export interface CallHostOptions {
+  readonly live: LiveCall;
+  readonly context: LiveCallContext;
+  readonly takeAudio: (pcm: Uint8Array) => boolean;
+  readonly beginClear: () => void;
+  readonly ended: (end: HandlerEnd) => void;
+}
+
+/** What one call offers to one handler. */
 export class CallHost implements HandlerHost {
   handler: Handler | undefined;
-  readonly #live: LiveCall;
-  readonly #context: LiveCallContext;
-  readonly #takeAudio: (pcm: Uint8Array) => boolean;
-  readonly #beginClear: () => void;
-  readonly #onEnded: (end: HandlerEnd) => void;
+  readonly #options: CallHostOptions;
   #over = false;
 
-  constructor(
-    live: LiveCall,
-    context: LiveCallContext,
-    takeAudio: (pcm: Uint8Array) => boolean,
-    beginClear: () => void,
-    onEnded: (end: HandlerEnd) => void,
-  ) {
-    this.#live = live;
-    this.#context = context;
-    this.#takeAudio = takeAudio;
-    this.#beginClear = beginClear;
-    this.#onEnded = onEnded;
+  constructor(options: CallHostOptions) {
+    this.#options = options;
   }
 
   started(): void {
-    this.#live.input((call, now) => call.handlerStarted(now));
+    this.#options.live.input((call, now) => call.handlerStarted(now));
   }
 
   audio(pcm: Uint8Array): boolean {
-    return this.#over || this.#takeAudio(pcm);
+    return this.#over || this.#options.takeAudio(pcm);
   }
 
   command(command: HandlerCommand): void {
-    this.#live.input((call, now) => call.command(command, now));
+    this.#options.live.input((call, now) => call.command(command, now));
   }
 
   clearAudio(): void {
-    this.#beginClear();
+    this.#options.beginClear();
   }
 
   audioDiscarded(): void {
@@ -53,23 +48,23 @@ export class CallHost implements HandlerHost {
   }
 
   refused(message: string, command: string): void {
-    this.#context.counters.add("handler_messages_refused");
+    this.#options.context.counters.add("handler_messages_refused");
     this.log(`refused: ${message}`);
     this.handler?.receiveEvent({ event: "error", message, command });
   }
 
   log(line: string): void {
-    const { id, route } = this.#live.call.facts;
-    this.#context.observer.log?.("info", line, { call: id, route, from: "handler" });
+    const { id, route } = this.#options.live.call.facts;
+    this.#options.context.observer.log?.("info", line, { call: id, route, from: "handler" });
   }
 
   ended(end: HandlerEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.#onEnded(end);
+    this.#options.ended(end);
   }
 
   audioDropped(bytes: number): void {
-    this.#context.counters.add("handler_audio_dropped_bytes", bytes);
+    this.#options.context.counters.add("handler_audio_dropped_bytes", bytes);
   }
 }

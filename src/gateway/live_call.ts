@@ -258,16 +258,17 @@ export class LiveCall implements MediaSink, TimedSession {
   #startHandler(spec: LiveHandlerSpec, event: StartEvent, now: Millis): void {
     const { runtime, environment, clipStore } = this.#context;
     this.#audio.reset(now);
-    const host = new CallHost(
-      this,
-      this.#context,
-      (pcm) => this.#takeAudio(pcm),
-      () => {
-        this.#audio.beginClear(runtime.now());
-        this.#mediaTouched(runtime.now());
+    const host = new CallHost({
+      live: this,
+      context: this.#context,
+      takeAudio: (pcm) => this.#takeAudio(pcm),
+      beginClear: () => {
+        const at = runtime.now();
+        this.#audio.beginClear(at);
+        this.#mediaTouched(at);
       },
-      (ended) => this.#handlerEnded(host, ended),
-    );
+      ended: (ended) => this.#handlerEnded(host, ended),
+    });
     const { facts } = this.call;
     const handler = createHandler(spec, { runtime, facts, environment, clipStore }, host);
     host.handler = handler;

@@ -15,8 +15,7 @@ import { reasonPhrase } from "../message/reason_phrases.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import type { TransactionKey } from "../transaction/transaction_table.ts";
 import type { Flow } from "../transport/flow.ts";
-import { addVia, contactFor, sendBye, sendOnce, type UserAgentContext } from "./context.ts";
-import { hopOf } from "./context.ts";
+import { addVia, contactFor, hopOf, sendBye, sendOnce, type UserAgentContext } from "./context.ts";
 import type { SessionId, SipBody, UserAgentOutput } from "./output.ts";
 import type { Session } from "./session_table.ts";
 import { ALLOW } from "./uas_core.ts";
@@ -146,20 +145,20 @@ export class ClientSide {
     const isFork = session.dialog !== undefined;
     const holder: Session = isFork ? { ...session, dialog, sent: new Map() } : session;
     holder.dialog = dialog;
-    const outputs = [this.#acknowledge(holder, response)];
+    const outputs: UserAgentOutput[] = [this.#acknowledge(holder, response)];
     const unwanted = isFork || session.calling === "cancelled";
     session.calling = "done";
     if (!unwanted) {
       return [...outputs, { type: "accepted", session: session.id, response }];
     }
     if (isFork) {
+      // Not `sendBye`: the answer to this BYE must not end the session of the fork that we keep
       const bye = dialog.createRequest("BYE");
       const hop = hopOf(holder);
       addVia(this.#context, bye, hop.flow);
       const sent = this.#context.transactions.send(bye, hop.flow, hop.to, now);
-      const into: UserAgentOutput[] = outputs;
-      this.#context.absorb(sent.outputs, into, now);
-      return into;
+      this.#context.absorb(sent.outputs, outputs, now);
+      return outputs;
     }
     session.machine.hangup();
     outputs.push(...sendBye(this.#context, session, now));

@@ -55,7 +55,7 @@ export function contactFor(context: UserAgentContext, flow: Flow): string {
 }
 
 /** Puts our Via, with a branch of its own, on top of a request. §8.1.1.7 */
-export function addVia(context: UserAgentContext, request: SipRequest, flow: Flow): string {
+export function addVia(context: UserAgentContext, request: SipRequest, flow: Flow): void {
   const branch = BRANCH_COOKIE + randomHex(context.random, 8);
   const at = context.identity(flow);
   const host = at.address.includes(":") ? `[${at.address}]` : at.address;
@@ -64,7 +64,6 @@ export function addVia(context: UserAgentContext, request: SipRequest, flow: Flo
     "Via",
     `SIP/2.0/${transport} ${host}:${at.port};rport;branch=${branch}`,
   );
-  return branch;
 }
 
 /**
