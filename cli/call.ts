@@ -18,6 +18,8 @@ import {
 import { parseTarget } from "../src/gateway/outbound_target.ts";
 import { BindError, type Runtime } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
+import type { Credentials } from "../src/sip/auth/credentials.ts";
+import { parseSipUri } from "../src/sip/message/uri.ts";
 import { addCallOptions, type CallCommandOptions } from "./call_options.ts";
 import { figures, judge, ladderLine, ladderOf, report } from "./call_report.ts";
 import type { CliIo } from "./cli_io.ts";
@@ -33,15 +35,20 @@ const TONE_DURATION = 2000;
 const LINGER = 500;
 
 const HELP = `
+The URI says how to get there: sip:100@host goes by UDP or as DNS says (NAPTR, SRV),
+;transport=tcp, tls, ws or wss by that, and sips: by TLS.
 Every SIP message is printed as it comes or goes. When the call is over, the report says how long it
 was, what was heard, whether that was an echo of what was sent, and how the network did.
 Ctrl-C hangs up, and the report follows; a second Ctrl-C ends at once.
 
 Exit status: 0 the call was answered and, if it lasted a second or more, audio came back; 1 it was
-not, or something failed; ${EXIT_USAGE} bad usage.
+not, the keys could not be sent, or something failed; ${EXIT_USAGE} bad usage.
+
+Environment: VOICEGW_PASSWORD is the password for --user, which no other user of the machine sees.
 
 Examples:
   voicegw call sip:100@127.0.0.1
+  voicegw call 'sip:100@pbx.example.com;transport=tls' --user 200 --ca pbx.pem
   voicegw call sip:ivr@10.0.0.5 --digits 12# --duration 5s --record heard.wav
   voicegw call sip:bot@10.0.0.5 --play question.wav --header 'X-Room-ID: blue'
 `;
@@ -50,7 +57,7 @@ Examples:
 export function register(program: Command, io: CliIo): void {
   const command = program.command("call")
     .summary("place a call and say how it went")
-    .description("Places a call over UDP, plays a recording or a tone, and says how the call went.")
+    .description("Places a call, plays a recording or a tone, and says how the call went.")
     .argument("<uri>", "whom to call, such as sip:100@127.0.0.1:5060");
   addCallOptions(command)
     .addHelpText("after", HELP)
@@ -66,7 +73,7 @@ async function call(uri: string, options: CallCommandOptions, io: CliIo): Promis
     parseTarget(uri);
     const sound = await readSound(options, runtime);
     const placed = placeCall({
-      ...await callOptions(uri, options, runtime),
+      ...await callOptions(uri, options, { runtime, env: io.env }),
       sound,
       signal: interrupt.first,
       ...(options.json === true
@@ -80,11 +87,12 @@ async function call(uri: string, options: CallCommandOptions, io: CliIo): Promis
     if (options.record !== undefined) await writeSound(options.record, result, runtime);
     return judge(result).worked ? 0 : EXIT_FAILED;
   } catch (error) {
-    const isOurs = error instanceof OutboundCallError || error instanceof BindError ||
-      error instanceof SoundError;
+    const isUsage = error instanceof OutboundTargetError || error instanceof UsageError;
+    const isOurs = isUsage || error instanceof OutboundCallError || error instanceof BindError ||
+      error instanceof FileError;
     if (!isOurs) throw error;
     io.stderr(`${error.message}\n`);
-    return error instanceof OutboundTargetError ? EXIT_USAGE : EXIT_FAILED;
+    return isUsage ? EXIT_USAGE : EXIT_FAILED;
   }
 }
 
@@ -108,15 +116,21 @@ function listenForInterrupt(
 async function callOptions(
   uri: string,
   options: CallCommandOptions,
-  runtime: Runtime,
+  { runtime, env }: { readonly runtime: Runtime; readonly env: CliIo["env"] },
 ): Promise<Omit<OutboundCallOptions, "sound">> {
+  const { ca, insecure } = options;
+  const trusted = ca === undefined ? undefined : await readText(ca, runtime);
   return {
     runtime,
     target: uri,
+    proxy: options.proxy,
+    credentials: credentials(options, env),
+    tls: { verify: insecure !== true, ...(trusted === undefined ? {} : { ca: trusted }) },
+    redirects: options.redirects ? "follow" : "refuse",
     from: `<${options.from}>`,
     headers: options.header ?? [],
     codecs: options.codec,
-    localAddress: options.local ?? await localAddress(uri, runtime),
+    localAddress: options.local,
     ports: options.ports,
     digits: options.digits ?? "",
     ...(options.duration === undefined ? {} : { duration: options.duration }),
@@ -125,14 +139,31 @@ async function callOptions(
   };
 }
 
-/** An unknown host is left to the call to complain about. */
-async function localAddress(uri: string, runtime: Runtime): Promise<string> {
-  const [address] = await runtime.resolveHost(parseTarget(uri).host).catch(() => []);
-  return await runtime.localAddressTowards(address ?? "127.0.0.1");
+/** Options that make no sense together; the message says what is missing. */
+class UsageError extends Error {}
+
+function credentials(options: CallCommandOptions, env: CliIo["env"]): Credentials | undefined {
+  const password = options.password ?? env["VOICEGW_PASSWORD"];
+  const username = options.user ?? parseSipUri(options.from).user;
+  if (password !== undefined && username !== undefined) return { username, password };
+  if (options.user === undefined && options.password === undefined) return undefined;
+  throw new UsageError(
+    password === undefined
+      ? "--user needs a password: set VOICEGW_PASSWORD, or add --password"
+      : "--password needs a user: add --user",
+  );
 }
 
-/** A recording that cannot be played or written; the message names the file. */
-class SoundError extends Error {}
+async function readText(file: string, runtime: Runtime): Promise<string> {
+  try {
+    return new TextDecoder().decode(await runtime.readFile(file));
+  } catch (error) {
+    throw new FileError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A file that cannot be used or written; the message names it. */
+class FileError extends Error {}
 
 async function readSound(options: CallCommandOptions, runtime: Runtime): Promise<Int16Array> {
   const { play } = options;
@@ -143,14 +174,14 @@ async function readSound(options: CallCommandOptions, runtime: Runtime): Promise
   try {
     bytes = await runtime.readFile(play);
   } catch (error) {
-    throw new SoundError(error instanceof Error ? error.message : String(error));
+    throw new FileError(error instanceof Error ? error.message : String(error));
   }
   try {
     const { samples, sampleRate } = parseWav(bytes);
     return resample(samples, sampleRate, RATE);
   } catch (error) {
     if (!(error instanceof WavError)) throw error;
-    throw new SoundError(`${play}: ${error.message}`);
+    throw new FileError(`${play}: ${error.message}`);
   }
 }
 
@@ -162,6 +193,6 @@ async function writeSound(
   try {
     await runtime.writeFile(file, serializeWav(heard, RATE));
   } catch (error) {
-    throw new SoundError(error instanceof Error ? error.message : String(error));
+    throw new FileError(error instanceof Error ? error.message : String(error));
   }
 }

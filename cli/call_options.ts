@@ -7,6 +7,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIpAddress } from "../src/base/socket_address.ts";
 import { parseDuration } from "../src/config/duration.ts";
+import { OutboundTargetError } from "../src/gateway/outbound_options.ts";
+import { parseTarget } from "../src/gateway/outbound_target.ts";
 import { SipParseError } from "../src/sip/message/parse_error.ts";
 import { parseSipUri } from "../src/sip/message/uri.ts";
 
@@ -26,6 +28,12 @@ export interface CallCommandOptions {
   readonly local?: string;
   readonly ports: { readonly first: number; readonly last: number };
   readonly ringTimeout: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly proxy?: string;
+  readonly redirects: boolean;
+  readonly ca?: string;
+  readonly insecure?: boolean;
   readonly json?: boolean;
 }
 
@@ -45,14 +53,26 @@ export function addCallOptions(command: Command): Command {
     new Option("--play <file>", "play this WAV file"),
     new Option("--tone <hertz>", "without --play: pitch of a tone of 2 s; 0: stay silent")
       .default(440).argParser(frequency),
-    new Option("--digits <keys>", "press these keys first (0-9 * # A-D), as telephone-events")
-      .argParser(digits),
+    new Option(
+      "--digits <keys>",
+      "press these keys first (0-9 * # A-D), as telephone-events, else by INFO",
+    ).argParser(digits),
     new Option("--record <file>", "write what was heard into this WAV file"),
     new Option("--duration <time>", "hang up after this, such as 5s; default: after the sound")
       .argParser(time),
     new Option("--header <header>", "add a header, such as 'X-Room-ID: blue'; repeatable")
       .argParser(header),
     new Option("--from <uri>", "who calls").default("sip:voicegw@localhost").argParser(sipUri),
+    new Option("--user <name>", "who we are to a server that asks; default: the user of --from"),
+    new Option(
+      "--password <text>",
+      "for a server that asks; better: the variable VOICEGW_PASSWORD",
+    ),
+    new Option("--proxy <uri>", "send everything through this proxy, such as sip:10.0.0.1;lr")
+      .argParser(targetUri),
+    new Option("--no-redirects", "do not call whom a 3xx names instead"),
+    new Option("--ca <file>", "for TLS: trust these authorities (PEM) instead of the system's"),
+    new Option("--insecure", "for TLS: take any certificate").conflicts("ca"),
     new Option("--codec <name>", "offer this codec alone: PCMU or PCMA")
       .default(both, "both").argParser(codec),
     new Option("--local <address>", "the address to call from; default: as the system routes")
@@ -101,6 +121,16 @@ function sipUri(text: string): string {
   } catch (error) {
     if (!(error instanceof SipParseError)) throw error;
     throw new InvalidArgumentError("Give a SIP URI, such as sip:ann@example.com.");
+  }
+}
+
+function targetUri(text: string): string {
+  try {
+    parseTarget(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof OutboundTargetError)) throw error;
+    throw new InvalidArgumentError("Give a SIP URI, such as sip:proxy.example.com;transport=tcp.");
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { findSound, levelDbfs } from "../src/audio/similarity.ts";
 import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
+import type { DialAttempt } from "../src/gateway/outbound_queue.ts";
 import type { SipMessage } from "../src/sip/message/message.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
 
@@ -50,6 +51,11 @@ const BARS = " ▁▂▃▄▅▆▇█";
 /** A call worked when it was answered, and something was heard if it lasted long enough for that. */
 export function judge(result: OutboundCallResult): Verdict {
   if (!result.answered) return { worked: false, text: whyNot(result) };
+  if (result.unsentDigits !== "") {
+    const text = `answered, but the keys ${result.unsentDigits} could not be sent: the other side` +
+      " takes neither telephone-events nor INFO";
+    return { worked: false, text };
+  }
   if (result.firstAudioMs === undefined && result.durationMs >= 1000) {
     const text = "answered, but no audio came back: look at the RTP address in the SDP of the" +
       " answer, and at firewalls in between";
@@ -61,7 +67,11 @@ export function judge(result: OutboundCallResult): Verdict {
 function whyNot({ statusCode, reasonPhrase, responded }: OutboundCallResult): string {
   const status = `${statusCode} ${printable(reasonPhrase)}`;
   if (statusCode < 300) return `failed: ${status}`;
-  if (statusCode !== 408 || responded) return `not answered: ${status}`;
+  if (responded || (statusCode !== 408 && statusCode !== 503)) return `not answered: ${status}`;
+  if (statusCode === 503) {
+    return `not answered: ${status}; no way to get there: look at the address, the port, firewalls` +
+      " in between, and for TLS at the certificate (--ca, --insecure)";
+  }
   return `not answered: ${status}; no response at all: look at the address, the port, and` +
     " firewalls in between";
 }
@@ -86,7 +96,13 @@ export function ladderOf(
 
 /** Everything about a call that is over, as lines. */
 export function report(result: OutboundCallResult, sound: Int16Array): string {
-  const lines: [string, string][] = [];
+  const lines: [string, string][] = result.attempts.map((attempt) => [
+    "Tried",
+    `${attempt.uri}: ${attempt.statusCode} ${printable(attempt.reasonPhrase)}`,
+  ]);
+  if (result.early.length > 0) {
+    lines.push(["Early", `${loudness(result.early)}, before the answer`]);
+  }
   if (result.answered) {
     const whose = { caller: "we hung up", callee: "the other side hung up", nobody: "cut off" };
     const why = result.peerReason === "" ? "" : ` (${printable(result.peerReason)})`;
@@ -122,6 +138,9 @@ export function figures(
     ended_by: result.endedBy,
     peer_reason: result.peerReason,
     codec: result.codec,
+    ...(result.attempts.length === 0 ? {} : { attempts: result.attempts.map(attemptFigures) }),
+    ...(result.unsentDigits === "" ? {} : { unsent_digits: result.unsentDigits }),
+    ...(result.early.length === 0 ? {} : { early_ms: tenths((1000 * result.early.length) / RATE) }),
     ...(firstAudioMs === undefined ? {} : { first_audio_ms: tenths(firstAudioMs) }),
     heard_ms: tenths((1000 * result.heard.length) / RATE),
     ...(echo === undefined ? {} : { echo_percent: tenths(echo.percent) }),
@@ -129,6 +148,10 @@ export function figures(
       Object.entries(result.statistics).map(([name, value]) => [name, tenths(value)]),
     ),
   };
+}
+
+function attemptFigures({ uri, statusCode, reasonPhrase }: DialAttempt) {
+  return { uri, sip_status: statusCode, sip_reason: reasonPhrase };
 }
 
 /** Loudness over time as a row of bars, one for each 100 ms, silence to full scale in steps of 6 dB. */
@@ -168,11 +191,15 @@ function describeEcho({ found, percent }: Echo): string {
 
 function heard(result: OutboundCallResult): string {
   if (result.firstAudioMs === undefined) return "nothing: no packet came";
-  const loudness = isSilence(result.heard)
-    ? "of silence"
-    : `at ${levelDbfs(result.heard).toFixed(0)} dBFS`;
-  const length = seconds((1000 * result.heard.length) / RATE);
-  return `${length} ${loudness}, the first packet ${ms(result.firstAudioMs)} after the answer`;
+  return `${loudness(result.heard)}, the first packet ${ms(result.firstAudioMs)} after the answer`;
+}
+
+/** How long a sound is, and how loud. */
+function loudness(samples: Int16Array): string {
+  const length = seconds((1000 * samples.length) / RATE);
+  return isSilence(samples)
+    ? `${length} of silence`
+    : `${length} at ${levelDbfs(samples).toFixed(0)} dBFS`;
 }
 
 function isSilence(samples: Int16Array): boolean {

@@ -37,7 +37,7 @@ export async function readConfigFile(file: string, io: CliIo): Promise<ReadConfi
     io.setExitCode(EXIT_USAGE);
     return undefined;
   }
-  const loaded = loadConfig(text, { file, env: io.env });
+  const loaded = loadConfig(text, { file, env: io.env, exists: (path) => io.exists(path) });
   if (loaded.ok) return loaded;
   for (const issue of loaded.errors) io.stderr(`${formatIssue(issue)}\n`);
   io.stderr(`${count(loaded.errors.length, "error")} in ${file}\n`);

@@ -7,24 +7,38 @@
 import { PRIVATE_RANGES } from "../src/base/socket_address.ts";
 import { formatDuration } from "../src/config/duration.ts";
 import type { Config } from "../src/config/schema.ts";
-import { countPortPairs, formatListen } from "../src/config/schema_values.ts";
+import { formatListen } from "../src/config/schema_listen.ts";
+import { countPortPairs } from "../src/config/schema_values.ts";
 import type { Route } from "../src/route/route.ts";
 import { count } from "./config_file.ts";
-import { describeConditions, describeHandler, describeOnError } from "./describe_route.ts";
+import { describeConditions, describeOnError, describeRouteHandler } from "./describe_route.ts";
+
+/** Registrations and trunks that are named; more are counted. */
+const NAMED_MAX = 4;
 
 /**
- * What holds for every call.
+ * What holds for every call. Of users and passwords it says only how many there are.
  *
  * @param listeners What listens where, when that is known better than the configuration knows it.
  */
 export function describeSettings(
-  { sip, rtp, limits }: Config,
-  listeners: readonly string[] = sip.listen.map(formatListen),
+  config: Config,
+  listeners: readonly string[] = config.sip.listen.map(describeListener),
 ): string {
+  const { sip, rtp, limits, registrations, trunks } = config;
   const pairs = countPortPairs(rtp.ports);
-  const lines = [
+  const registered = registrations.map(({ name, registrar }) => `${name} (${registrar})`);
+  const reached = Object.entries(trunks).map(([name, trunk]) =>
+    `${name} (${trunk.uri.join(", ")})`
+  );
+  const lines: readonly (readonly [name: string, value: string])[] = [
     ["SIP", listeners.join(", ")],
+    ["as", sip.advertise ?? ""],
+    ["TLS", describeTls(sip)],
     ["from", describeAllowed(sip)],
+    ["auth", describeAuth(sip)],
+    ["logs in", nameSome(registered)],
+    ["trunks", nameSome(reached)],
     ["RTP", `ports ${rtp.ports.first}-${rtp.ports.last}, enough for ${count(pairs, "call")}`],
     ["codecs", rtp.codecs.join(", ")],
     [
@@ -33,8 +47,40 @@ export function describeSettings(
       `${formatDuration(limits.duration)} each, ${formatDuration(limits.setup)} to start`,
     ],
   ];
-  if (sip.advertise !== undefined) lines.splice(1, 0, ["as", sip.advertise]);
-  return lines.map(([name, value]) => `${name?.padEnd(8)}${value}\n`).join("");
+  return lines
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => `${name.padEnd(8)}${value}\n`).join("");
+}
+
+function describeListener(listen: Config["sip"]["listen"][number]): string {
+  const { advertise } = listen;
+  return advertise === undefined
+    ? formatListen(listen)
+    : `${formatListen(listen)} (as ${advertise})`;
+}
+
+function describeTls({ tls }: Config["sip"]): string {
+  if (tls === undefined) return "";
+  const { certificate, ca, client_certificate: asked, verify } = tls;
+  const parts = [
+    ...(certificate === undefined ? [] : [`certificate ${certificate}`]),
+    ...(ca === undefined ? [] : [`authorities ${ca}`]),
+    ...(asked === "none" ? [] : [`callers ${asked === "require" ? "have to" : "may"} show one`]),
+    ...(verify ? [] : ["servers are not verified"]),
+  ];
+  return parts.length === 0 ? "authorities of the system" : parts.join(", ");
+}
+
+function describeAuth({ auth }: Config["sip"]): string {
+  if (auth === undefined) return "";
+  const users = count(Object.keys(auth.users).length, "user");
+  return `digest, ${users} in realm ${auth.realm}, ${auth.algorithms.join(", ")}`;
+}
+
+function nameSome(names: readonly string[]): string {
+  const rest = names.length - NAMED_MAX;
+  const shown = names.slice(0, NAMED_MAX).join(", ");
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 
 function describeAllowed({ allow, refuse }: Config["sip"]): string {
@@ -51,7 +97,7 @@ export function describeTable(routes: readonly Route[]): string {
   const head = ["", "ROUTE", "WHEN", "HANDLER", "ON ERROR"];
   const rows = routes.flatMap((route) => {
     const [first, ...others] = describeConditions(route);
-    const cells = [describeHandler(route.handler), describeOnError(route)];
+    const cells = [describeRouteHandler(route), describeOnError(route)];
     return [
       [`${route.index + 1}`, route.name, first ?? "", ...cells],
       ...others.map((condition) => ["", "", condition, "", ""]),

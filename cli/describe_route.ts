@@ -27,6 +27,11 @@ export function describeHandler(handler: HandlerSpec): string {
   }
 }
 
+/** As {@linkcode describeHandler}, and that the handler answers itself, where it does. */
+export function describeRouteHandler({ handler, answer }: Route): string {
+  return `${describeHandler(handler)}${answer === "manual" ? ", answers itself" : ""}`;
+}
+
 /** Says in one line what a route does when its handler fails; empty when it ends the call. */
 export function describeOnError(route: Route): string {
   const { on_error: onError } = route;

@@ -8,10 +8,11 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIpAddress } from "../src/base/socket_address.ts";
 import type { Config } from "../src/config/schema.ts";
 import { makeFacts, withRoute } from "../src/route/build_facts.ts";
-import type { CallFacts } from "../src/route/call_facts.ts";
+import { type CallFacts, TRANSPORTS, type TransportWord } from "../src/route/call_facts.ts";
 import { expandHandler } from "../src/route/expand_handler.ts";
 import type { HandlerSpec } from "../src/route/route.ts";
 import { type ExplainedRoute, Router } from "../src/route/router.ts";
+import { parseNameAddr } from "../src/sip/message/name_addr.ts";
 import { uriParts } from "../src/sip/message/uri.ts";
 import type { CliIo } from "./cli_io.ts";
 import { readConfigFile } from "./config_file.ts";
@@ -22,12 +23,14 @@ const EXIT_NO_ROUTE = 1;
 
 const HELP = `
 A number or name for --to and --from stands for a whole URI. --to also gives the Request-URI, unless
---request-uri does. Nothing is started: this is the choice, not the call.
+--request-uri does. The facts asserted_identity, diversion and reason come from their headers.
+Nothing is started: this is the choice, not the call.
 
 Examples:
   voicegw route --to 100
   voicegw route --header 'X-Room-ID: support-sales' --header 'X-Tenant-ID: acme' --to +15551234
-  voicegw route --from sip:alice@example.com --source 10.1.2.3 --transport tcp
+  voicegw route --from sip:alice@example.com --source 10.1.2.3 --transport tls --auth-user pbx
+  voicegw route --header 'P-Asserted-Identity: <sip:+15551234@carrier.example>'
 
 Exit status: 0 a route takes the call, 1 none does (the caller gets 404), 2 the configuration does
 not hold.
@@ -40,7 +43,9 @@ interface RouteOptions {
   readonly from: string;
   readonly requestUri?: string;
   readonly source: string;
-  readonly transport: "udp" | "tcp";
+  readonly transport: TransportWord;
+  readonly authUser?: string;
+  readonly registration?: string;
 }
 
 /** Adds the command. */
@@ -58,8 +63,10 @@ export function register(program: Command, io: CliIo): void {
     .option("--request-uri <uri>", "the Request-URI (default: that of --to)")
     .option("--source <address>", "the address it comes from", parseSource, "127.0.0.1")
     .addOption(
-      new Option("--transport <transport>", "how it comes").choices(["udp", "tcp"]).default("udp"),
+      new Option("--transport <transport>", "how it comes").choices(TRANSPORTS).default("udp"),
     )
+    .option("--auth-user <name>", "the user that proved its password (default: none)")
+    .option("--registration <name>", "the registration that it comes through (default: none)")
     .addHelpText("after", HELP)
     .action(async (options: RouteOptions) => {
       const read = await readConfigFile(options.config, io);
@@ -116,8 +123,11 @@ function makeCallFacts(options: RouteOptions): CallFacts {
     sipCallId: "example-call-id",
     source: options.source.includes(":") ? `[${options.source}]:5060` : `${options.source}:5060`,
     transport: options.transport,
+    authUser: options.authUser,
+    registration: options.registration,
     headers: options.header,
     uriParts,
+    nameAddr: parseNameAddr,
   });
 }
 

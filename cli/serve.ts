@@ -10,7 +10,7 @@ import { formatIssue } from "../src/config/issue.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import type { GatewayObserver } from "../src/gateway/observer.ts";
 import { WARM_UP_FULL, warmUp } from "../src/gateway/warm_up.ts";
-import { BindError } from "../src/runtime/ports.ts";
+import { BindError, TlsError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
 import { formatSocketAddress } from "../src/base/socket_address.ts";
@@ -56,7 +56,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   const format = config.log.format ?? (io.isTerminal ? "pretty" : "json");
   const log = await openLog({ level: config.log.level, format, write: io.stderr });
   const { logger } = log;
-  const runtime = createRuntime();
+  const runtime = createRuntime({ nameServers: config.sip.name_servers });
   await warmUp(runtime, config, WARM_UP_FULL);
   const gateway = new Gateway({
     runtime,
@@ -67,8 +67,9 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   try {
     await gateway.start();
   } catch (error) {
-    if (!(error instanceof BindError)) throw error;
-    io.stderr(`${options.config}: sip.listen: ${error.message}\n`);
+    if (!(error instanceof BindError || error instanceof TlsError)) throw error;
+    const key = error instanceof BindError ? "sip.listen: " : "";
+    io.stderr(`${options.config}: ${key}${error.message}\n`);
     return EXIT_FAILED;
   }
   if (format === "pretty") io.stderr(startScreen(config, gateway.listeners));
@@ -117,7 +118,14 @@ async function reload(
     return;
   }
   const { config } = read;
-  const needRestart = gateway.reload(config);
+  let needRestart: readonly string[];
+  try {
+    needRestart = await gateway.reload(config);
+  } catch (error) {
+    if (!(error instanceof TlsError)) throw error;
+    logger.error(verbatim(`Not reloaded: ${error.message}`));
+    return;
+  }
   if (needRestart.length > 0) {
     const keys = needRestart.join(" and ");
     logger.error(`Not reloaded: ${keys} changed, which needs a restart`);

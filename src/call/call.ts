@@ -2,7 +2,9 @@
  * The machine of one inbound call, from its route to its end.
  *
  * It decides; the gateway does: sockets, media and the handler are told by outputs and report back by inputs. Samples
- * never pass through here. The end happens exactly once, on every path, and has a cause.
+ * never pass through here. The end happens exactly once, on every path, and has a cause. What happens to a session that
+ * is up stands beside it: {@linkcode Call.renegotiation}, {@linkcode Call.transfer} and {@linkcode Call.referral} take
+ * inputs of their own.
  *
  * @module
  */
@@ -10,111 +12,90 @@
 import type { Millis } from "../base/units.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
 import type { CallFacts } from "../route/call_facts.ts";
-import type { HandlerSpec } from "../route/route.ts";
-import { isHold, type NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import { SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
-import type { Answer } from "../sip/user_agent/server_side.ts";
-import type {
-  DtmfEvent,
-  EndCause,
-  HandlerCommand,
-  HandlerEvent,
-  StartEvent,
-} from "./handler_message.ts";
-import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
+import type { Answer } from "../sip/user_agent/output.ts";
+import { CallCore, type CallState } from "./call_core.ts";
+import type { CallOptions, CallOutput } from "./call_output.ts";
+import type { DtmfEvent, EndCause, HandlerCommand, RejectCommand } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
-import { reasonHeader } from "./end_cause.ts";
-import { answerOf, type LiveHandlerSpec, screenInvite, unavailable } from "./screening.ts";
+import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
+import { KeyPresses } from "./key_presses.ts";
+import { Opening } from "./opening.ts";
+import { Renegotiation } from "./renegotiation.ts";
+import { answerOf, type LiveHandlerSpec, unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
+import { Referral, Transfer } from "./transfer.ts";
 
-/**
- * - `binding`: RTP ports are being bound.
- * - `starting`: the handler is being started.
- * - `up`: our 200 is out; handlers may still change.
- * - `draining`: the handler is done, what it wrote is still being played.
- * - `ended`: nothing more happens.
- */
-export type CallState = "binding" | "starting" | "up" | "draining" | "ended";
-
-/** What the gateway has to do, in this order. */
-export type CallOutput =
-  | { readonly type: "answer"; readonly answer: Answer }
-  | { readonly type: "answer_reinvite"; readonly answer: Answer }
-  | { readonly type: "bye"; readonly headers: readonly (readonly [string, string])[] }
-  | { readonly type: "bind_rtp" }
-  | { readonly type: "start_handler"; readonly spec: LiveHandlerSpec; readonly event: StartEvent }
-  | { readonly type: "send_event"; readonly event: HandlerEvent }
-  | { readonly type: "open_media"; readonly media: NegotiatedMedia }
-  | { readonly type: "renegotiate_media"; readonly media: NegotiatedMedia }
-  | { readonly type: "mark"; readonly name: string }
-  | { readonly type: "clear" }
-  | { readonly type: "finish" }
-  | { readonly type: "handler_failed"; readonly reason: string; readonly next: string | undefined }
-  | { readonly type: "ended"; readonly end: CallEnd };
-
-/** How a call ended. */
-export interface CallEnd {
-  readonly cause: EndCause;
-  readonly detail: string;
-  readonly sipStatus: number;
-  readonly setupMs: Millis | undefined;
-  readonly durationMs: Millis;
-  readonly handler: string;
-}
-
-/** What a call is made of. */
-export interface CallOptions {
-  readonly facts: CallFacts;
-  /** The route's handler and what follows when it fails. At least one. */
-  readonly handlers: readonly HandlerSpec[];
-  readonly media: SessionMedia;
-  /** Whether the INVITE brought the offer; when not, the 200 does. */
-  readonly hasOffer: boolean;
-  /** From the INVITE to the 200. */
-  readonly setupMax: Millis;
-  /** From the 200 to our BYE. */
-  readonly durationMax: Millis;
-}
+export type { CallState } from "./call_core.ts";
+export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_output.ts";
 
 /** Hz of the PCM that handlers get and give. */
 export const HANDLER_RATE = 8000;
 
-/** The same key by RTP and by INFO within this time is one press. */
-const SAME_KEY_WITHIN: Millis = 500;
+/** Commands that wait for the caller's ACK; what comes on top is refused. */
+const WAITING_COMMANDS_MAX = 8;
+
+/** A handler that ends an unanswered call declines it. RFC 3261 §21.6.2 */
+const DECLINED: Answer = { statusCode: 603 };
+
+/** A session that takes the place of the one before. */
+export interface JoiningSession {
+  readonly media: SessionMedia;
+  /** Of its INVITE, when it is the peer's. */
+  readonly opening: Opening;
+  /** Whether its ACK has come or gone. */
+  readonly isConfirmed: boolean;
+}
 
 /** One call. */
 export class Call {
   readonly facts: CallFacts;
+  /** Offers within the session. */
+  readonly renegotiation: Renegotiation;
+  /** The REFER that the handler asks for. */
+  readonly transfer: Transfer;
+  /** The REFER that the caller sends. */
+  readonly referral: Referral;
+  readonly #core: CallCore;
   readonly #options: CallOptions;
-  readonly #begunAt: Millis;
-  #state: CallState = "binding";
-  #answeredAt: Millis | undefined;
-  #handlerIndex = 0;
-  #handlerStarted = false;
-  #onHold = false;
-  /** The 200 brought our offer, and its answer is not here yet. */
-  #awaitsAnswer = false;
+  readonly #keys = new KeyPresses();
+  #opening: Opening;
+  #isMediaOpen = false;
   #finishPending = false;
-  #lastKey:
-    | { readonly digit: string; readonly source: DtmfEvent["source"]; readonly at: Millis }
-    | undefined;
+  /** Commands that need a session which both sides know of. */
+  #waiting: HandlerCommand[] = [];
 
   constructor(options: CallOptions, now: Millis) {
-    this.facts = options.facts;
+    const { facts, media, hasOffer, reliable = false } = options;
+    this.facts = facts;
     this.#options = options;
-    this.#begunAt = now;
+    this.#core = new CallCore(options, now);
+    this.#opening = new Opening({ media, hasOffer, reliable });
+    this.renegotiation = new Renegotiation(this.#core);
+    this.transfer = new Transfer(this.#core);
+    this.referral = new Referral(this.#core);
   }
 
   get state(): CallState {
-    return this.#state;
+    return this.#core.state;
+  }
+
+  /** The descriptions of the session that the call has now. */
+  get media(): SessionMedia {
+    return this.#core.media;
+  }
+
+  /** Whether another session may take the place of the one that there is. RFC 3891 §3 */
+  get isReplaceable(): boolean {
+    return this.#core.hasSession;
   }
 
   get deadline(): Millis | undefined {
-    if (this.#state === "ended") return undefined;
-    return this.#answeredAt === undefined
-      ? this.#begunAt + this.#options.setupMax
-      : this.#answeredAt + this.#options.durationMax;
+    const { state, answeredAt, begunAt } = this.#core;
+    if (state === "ended") return undefined;
+    return answeredAt === undefined
+      ? begunAt + this.#options.setupMax
+      : answeredAt + this.#options.durationMax;
   }
 
   /** The INVITE passed screening. */
@@ -124,72 +105,94 @@ export class Call {
 
   /** A port pair is bound. */
   rtpBound(port: number, now: Millis): CallOutput[] {
-    if (this.#state !== "binding") return [];
-    this.#options.media.port = port;
-    this.#state = "starting";
+    if (this.state !== "binding") return [];
+    this.media.port = port;
+    this.#core.enter("starting");
     return this.#startHandler(now);
   }
 
   /** There is no port pair left. */
   rtpUnavailable(reason: string, now: Millis): CallOutput[] {
-    return this.#end("refused", reason, now, unavailable(reason).answer);
+    return this.#core.end("refused", reason, now, unavailable(reason).answer);
   }
 
-  /** The handler runs: the call is answered, unless it is already. */
+  /** The handler runs: the call is answered, unless it is already, or the handler is to say so. */
   handlerStarted(now: Millis): CallOutput[] {
-    if (this.#state !== "starting" && this.#state !== "up") return [];
-    this.#handlerStarted = true;
-    return this.#state === "starting" ? this.#accept(now) : [];
+    const { state } = this;
+    if (state !== "starting" && state !== "ringing" && state !== "up") return [];
+    this.#core.handlerStarted();
+    if (state === "up") return [];
+    if (!this.#isManual) return this.#accept(now);
+    this.#core.enter("ringing");
+    return this.#openMedia();
+  }
+
+  /** The handler gives audio before the call is answered: the caller is to hear it. RFC 3261 §13.3.1.1, RFC 3262 §5 */
+  handlerWrote(): CallOutput[] {
+    const body = this.state === "ringing" ? this.#opening.early() : undefined;
+    return body === undefined ? [] : [{ type: "answer", answer: { statusCode: 183, body } }];
   }
 
   /** The handler is done: what it wrote is played, then we hang up. */
   handlerCompleted(now: Millis): CallOutput[] {
-    if (this.#state === "starting") {
-      const reason = "The handler ended before it began";
-      return this.#failOver(reason, now);
+    const { state } = this;
+    if (state === "starting") return this.#failOver("The handler ended before it began", now);
+    if (state !== "up" && state !== "ringing") return [];
+    this.#core.enter("draining");
+    if (this.#isMediaOpen) return [{ type: "finish" }];
+    // Nobody can hear it before the answer to our offer, and without one nobody ever will
+    if (this.#opening.state === "unasked") {
+      return this.#core.end("handler_hangup", "", now, DECLINED);
     }
-    if (this.#state !== "up") return [];
-    this.#state = "draining";
-    if (!this.#awaitsAnswer) return [{ type: "finish" }];
     this.#finishPending = true;
     return [];
   }
 
   /** The handler failed: the next of the chain takes over. */
   handlerFailed(reason: string, now: Millis): CallOutput[] {
-    if (this.#state !== "starting" && this.#state !== "up") return [];
-    return this.#failOver(reason, now);
+    const { state } = this;
+    return state === "starting" || state === "ringing" || state === "up"
+      ? this.#failOver(reason, now)
+      : [];
   }
 
-  /** A command of the handler. */
+  /** A command of the handler. One that is out of place gets an `error` event. */
   command(command: HandlerCommand, now: Millis): CallOutput[] {
-    if (this.#state !== "up") return [];
+    const { state } = this;
+    if (state !== "up" && state !== "ringing") return [];
     switch (command.command) {
       case "clear":
         return [{ type: "clear" }];
       case "mark":
         return [{ type: "mark", name: command.name }];
       case "hangup":
-        return this.#end("handler_hangup", command.cause ?? "", now);
+        return this.#core.end("handler_hangup", command.cause ?? "", now, DECLINED);
+      case "answer":
+      case "ring":
+      case "reject":
+        return this.#decide(command, now);
+      case "hold":
+      case "resume":
+      case "transfer":
+        return this.#withinSession(command);
     }
   }
 
-  /** Something happened to the call's audio. `room` is the gateway's own business. */
+  /** Something happened to the call's audio. `room` and `latched` are the gateway's own business. */
   mediaEvent(event: MediaEvent, now: Millis): CallOutput[] {
-    if (this.#state !== "up" && this.#state !== "draining") return [];
+    const { state } = this;
+    if (state !== "up" && state !== "ringing" && state !== "draining") return [];
     switch (event.type) {
       case "dtmf":
         return this.#pressed(event, "rfc4733", now);
-      case "mark":
-        return this.#tell({
-          event: "mark",
-          name: event.name,
-          played_ms: Math.round(event.playedMs),
-        });
+      case "mark": {
+        const { name, playedMs } = event;
+        return this.#core.tell({ event: "mark", name, played_ms: Math.round(playedMs) });
+      }
       case "drained":
-        return this.#state === "draining" ? this.#end("handler_hangup", "", now) : [];
+        return state === "draining" ? this.#drained(now) : [];
       case "timeout":
-        return this.#end("media_timeout", "no RTP from the caller", now);
+        return this.#core.end("media_timeout", "no RTP from the caller", now);
       default:
         return [];
     }
@@ -203,7 +206,7 @@ export class Call {
 
   /** The queue of the handler's audio was dropped, as it asked. */
   cleared(heard: { playedMs: Millis; droppedMs: Millis }): CallOutput[] {
-    return this.#tell({
+    return this.#core.tell({
       event: "cleared",
       reason: "command",
       played_ms: Math.round(heard.playedMs),
@@ -211,183 +214,185 @@ export class Call {
     });
   }
 
-  /** The caller gave up before the answer. */
-  cancelled(now: Millis): CallOutput[] {
-    return this.#end("caller_cancel", "", now);
+  /** The caller gave up before the answer; `reason` is what its CANCEL says. */
+  cancelled(now: Millis, reason = ""): CallOutput[] {
+    return this.#core.end("caller_cancel", reason, now);
   }
 
-  /** The caller hung up. */
-  bye(now: Millis): CallOutput[] {
-    return this.#end("caller_hangup", "", now);
+  /** The caller hung up; `reason` is what its BYE says. */
+  bye(now: Millis, reason = ""): CallOutput[] {
+    return this.#core.end("caller_hangup", reason, now);
   }
 
   /** Our 200 was never acknowledged. */
   ackTimeout(now: Millis): CallOutput[] {
-    return this.#end("ack_timeout", "the caller never acknowledged our 200", now);
+    return this.#core.end("ack_timeout", "the caller never acknowledged our 200", now);
+  }
+
+  /** Our early media was never acknowledged; the INVITE got 504. RFC 3262 §3 */
+  prackTimeout(now: Millis): CallOutput[] {
+    return this.#core.end("prack_timeout", "the caller never acknowledged our 183", now);
+  }
+
+  /** The session was not refreshed in time. RFC 4028 §10 */
+  sessionExpired(now: Millis): CallOutput[] {
+    return this.#core.end("session_expired", "the caller no longer knows the session", now);
+  }
+
+  /** The PRACK of our 183 came. RFC 3262 §5: when the offer was ours, it brings the answer. */
+  provisionalAcknowledged(body: Uint8Array, now: Millis): CallOutput[] {
+    return this.#answered("PRACK", body, now);
   }
 
   /** The ACK of our 200 came. RFC 3264 §5: when the offer was ours, it brings the answer. */
   acknowledged(body: Uint8Array, now: Millis): CallOutput[] {
-    if (!this.#awaitsAnswer || this.#state === "ended") return [];
-    this.#awaitsAnswer = false;
-    const accepted = this.#options.media.accept(body);
-    if (!accepted.ok) {
-      const reason = body.length === 0 ? "The ACK brought no SDP answer" : accepted.reason;
-      return this.#end("refused", reason, now);
-    }
-    const outputs: CallOutput[] = [{ type: "open_media", media: accepted.media }];
-    if (this.#finishPending) outputs.push({ type: "finish" });
+    if (this.state === "ended") return [];
+    this.#core.confirmed();
+    const outputs = this.#answered("ACK", body, now);
+    for (const command of this.#waiting.splice(0)) outputs.push(...this.command(command, now));
     return outputs;
   }
 
-  /** The caller wants to change the session. RFC 3261 §14.2, RFC 3264 §8 */
-  reinvite(request: SipRequest, host: string): CallOutput[] {
-    if (this.#state !== "up" && this.#state !== "draining") {
-      return [{ type: "answer_reinvite", answer: { statusCode: 481 } }];
-    }
-    const { media } = this.#options;
-    const refused = screenInvite(request, media, host);
-    // RFC 3261 §14.2: a refused re-INVITE leaves the session as it was
-    if (refused !== undefined) return [{ type: "answer_reinvite", answer: refused.answer }];
-    const answer = request.body.length === 0 ? media.offer() : media.lastAnswer;
-    return [
-      { type: "answer_reinvite", answer: { statusCode: 200, body: sdp(answer) } },
-      ...(request.body.length === 0 ? [] : this.#renegotiated()),
-    ];
-  }
-
-  /** The ACK of a re-INVITE came, with the answer when the offer was ours. */
-  reinviteAcknowledged(body: Uint8Array): CallOutput[] {
-    if (body.length === 0 || this.#state === "ended") return [];
-    return this.#options.media.accept(body).ok ? this.#renegotiated() : [];
+  /** Another session takes the place of the one before; the handler goes on. RFC 3891, RFC 3515 */
+  join({ media, opening, isConfirmed }: JoiningSession, now: Millis): CallOutput[] {
+    if (!this.isReplaceable) return [];
+    this.#core.join(media, isConfirmed);
+    this.#opening = opening;
+    return [...this.transfer.joined(now), ...this.renegotiation.joined()];
   }
 
   /** The operator, or the end of the process, wants the call to end. */
   hangup(cause: EndCause & ("operator_hangup" | "shutdown"), now: Millis): CallOutput[] {
-    return this.#end(cause, "", now);
+    return this.#core.end(cause, "", now);
   }
 
   /** A bug of ours: the call must not hang. */
   crashed(message: string, now: Millis): CallOutput[] {
-    return this.#end("internal_error", message, now, { statusCode: 500 });
+    return this.#core.end("internal_error", message, now, { statusCode: 500 });
   }
 
   timeout(now: Millis): CallOutput[] {
     const { deadline } = this;
     if (deadline === undefined || now < deadline) return [];
-    if (this.#answeredAt !== undefined) return this.#end("duration_limit", "", now);
-    const reason = "the handler did not start in time";
-    return this.#end("setup_timeout", reason, now, unavailable(reason).answer);
+    if (this.#core.answeredAt !== undefined) return this.#core.end("duration_limit", "", now);
+    const reason = this.state === "ringing"
+      ? "the handler did not answer in time"
+      : "the handler did not start in time";
+    return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);
+  }
+
+  /** Whether the handler that the call has now is to say when it is answered; some cannot. */
+  get #isManual(): boolean {
+    const { type } = this.#core.handler;
+    return this.#options.answer === "manual" && type !== "echo" && type !== "play";
   }
 
   #startHandler(now: Millis): CallOutput[] {
-    this.#handlerStarted = false;
-    const spec = this.#options.handlers[this.#handlerIndex] as HandlerSpec;
+    this.#core.handlerStarts();
+    const spec = this.#core.handler;
     const refused = answerOf(spec, this.facts);
     if (refused !== undefined) {
-      return this.#end(
-        this.#answeredAt === undefined ? refused.cause : "handler_failed",
-        refused.reason,
-        now,
-        refused.answer,
-      );
+      const cause = this.#core.answeredAt === undefined ? refused.cause : "handler_failed";
+      return this.#core.end(cause, refused.reason, now, refused.answer);
     }
-    const event: StartEvent = {
-      event: "start",
-      protocol: HANDLER_PROTOCOL,
-      call: this.facts,
-      audio: {
-        encoding: "s16le",
-        rate: HANDLER_RATE,
-        channels: 1,
-        codec: this.#options.media.current?.codec ?? "PCMU",
+    const codec = this.media.current?.codec ?? "PCMU";
+    return [{
+      type: "start_handler",
+      spec: spec as LiveHandlerSpec,
+      event: {
+        event: "start",
+        protocol: HANDLER_PROTOCOL,
+        call: this.facts,
+        audio: { encoding: "s16le", rate: HANDLER_RATE, channels: 1, codec },
       },
-    };
-    return [{ type: "start_handler", spec: spec as LiveHandlerSpec, event }];
+    }];
   }
 
   #accept(now: Millis): CallOutput[] {
-    this.#state = "up";
-    this.#answeredAt = now;
-    const { media, hasOffer } = this.#options;
-    if (!hasOffer) {
-      this.#awaitsAnswer = true;
-      return [{ type: "answer", answer: { statusCode: 200, body: sdp(media.offer()) } }];
-    }
-    const agreed = media.current as NegotiatedMedia;
-    this.#onHold = isHold(agreed);
-    return [
-      { type: "open_media", media: agreed },
-      { type: "answer", answer: { statusCode: 200, body: sdp(media.lastAnswer) } },
-    ];
+    this.#core.answered(now);
+    const opened = this.#openMedia();
+    const body = this.#opening.final();
+    const answer = { statusCode: 200, ...(body === undefined ? {} : { body }) };
+    return [...opened, { type: "answer", answer }];
   }
 
-  #failOver(reason: string, now: Millis): CallOutput[] {
-    const next = this.#options.handlers[++this.#handlerIndex];
-    const failed: CallOutput = { type: "handler_failed", reason, next: next?.type };
-    if (next === undefined) {
-      this.#handlerIndex--;
-      return [failed, ...this.#end("handler_failed", reason, now, unavailable(reason).answer)];
-    }
-    return [failed, ...this.#startHandler(now)];
+  /** Opens the media once both sides' descriptions are known. */
+  #openMedia(): CallOutput[] {
+    const media = this.media.current;
+    if (media === undefined || this.#isMediaOpen) return [];
+    this.#isMediaOpen = true;
+    this.renegotiation.opened(media);
+    return [{ type: "open_media", media }];
   }
 
-  #renegotiated(): CallOutput[] {
-    const media = this.#options.media.current as NegotiatedMedia;
-    const outputs: CallOutput[] = [{ type: "renegotiate_media", media }];
-    const onHold = isHold(media);
-    if (onHold !== this.#onHold) {
-      this.#onHold = onHold;
-      outputs.push(...this.#tell({ event: onHold ? "hold" : "resume" }));
+  /** The answer to our offer was due, if one is open. */
+  #answered(by: "PRACK" | "ACK", body: Uint8Array, now: Millis): CallOutput[] {
+    if (this.#opening.state !== "awaiting" || this.state === "ended") return [];
+    const accepted = this.#opening.answered(body);
+    if (!accepted.ok) {
+      const reason = body.length === 0 ? `The ${by} brought no SDP answer` : accepted.reason;
+      return this.#core.end("refused", reason, now, { statusCode: 488 });
     }
+    // A session that has joined the call changes media that is open
+    if (this.#isMediaOpen) return this.renegotiation.joined();
+    const outputs = this.#openMedia();
+    if (this.#finishPending) outputs.push({ type: "finish" });
     return outputs;
   }
 
-  /** A key press, which some phones send in two ways at once: it is told once. */
-  #pressed(key: InfoDigit, source: DtmfEvent["source"], now: Millis): CallOutput[] {
-    const last = this.#lastKey;
-    const isEcho = last !== undefined && last.digit === key.digit && last.source !== source &&
-      now - last.at < SAME_KEY_WITHIN;
-    if (isEcho) return [];
-    this.#lastKey = { digit: key.digit, source, at: now };
-    return this.#tell({
-      event: "dtmf",
-      digit: key.digit,
-      duration_ms: Math.round(key.durationMs),
-      source,
-    });
-  }
-
-  #tell(event: HandlerEvent): CallOutput[] {
-    return this.#state === "up" && this.#handlerStarted ? [{ type: "send_event", event }] : [];
-  }
-
-  /** @param answer What the INVITE gets when it has no final response yet, and the caller still waits for one. */
-  #end(cause: EndCause, detail: string, now: Millis, answer?: Answer): CallOutput[] {
-    if (this.#state === "ended") return [];
-    this.#state = "ended";
-    const answered = this.#answeredAt !== undefined;
-    const outputs: CallOutput[] = [];
-    const callerKnows = cause === "caller_hangup" || cause === "caller_cancel";
-    if (!callerKnows) {
-      outputs.push(
-        answered
-          ? { type: "bye", headers: [reasonHeader(cause)] }
-          : { type: "answer", answer: answer ?? unavailable(cause).answer },
-      );
+  #decide(command: HandlerCommand & { command: "answer" | "ring" | "reject" }, now: Millis) {
+    if (this.state !== "ringing") {
+      return this.#core.refuse(command.command, "The call is answered already");
     }
-    const end: CallEnd = {
-      cause,
-      detail,
-      sipStatus: answered ? 200 : callerKnows ? 487 : answer?.statusCode ?? 503,
-      setupMs: this.#answeredAt === undefined ? undefined : this.#answeredAt - this.#begunAt,
-      durationMs: this.#answeredAt === undefined ? 0 : now - this.#answeredAt,
-      handler: this.#options.handlers[this.#handlerIndex]?.type ?? "",
-    };
-    return [...outputs, { type: "ended", end }];
+    switch (command.command) {
+      case "answer":
+        return this.#accept(now);
+      case "ring":
+        return [{ type: "answer", answer: { statusCode: 180 } }] satisfies CallOutput[];
+      case "reject":
+        return this.#reject(command, now);
+    }
   }
-}
 
-function sdp(bytes: Uint8Array): SipBody {
-  return { bytes, contentType: SDP_CONTENT_TYPE };
+  #reject({ status, reason }: RejectCommand, now: Millis): CallOutput[] {
+    const phrase = reason === undefined ? {} : { reasonPhrase: reason };
+    return this.#core.end("rejected", reason ?? "", now, { statusCode: status, ...phrase });
+  }
+
+  /** Commands that make requests of ours: they wait until the caller knows of its session. */
+  #withinSession(
+    command: HandlerCommand & { command: "hold" | "resume" | "transfer" },
+  ): CallOutput[] {
+    const name = command.command;
+    if (this.state !== "up") return this.#core.refuse(name, "Answer the call first");
+    if (!this.#core.isConfirmed) {
+      if (this.#waiting.length >= WAITING_COMMANDS_MAX) {
+        return this.#core.refuse(name, "Too many commands wait for the caller, send fewer");
+      }
+      this.#waiting.push(command);
+      return [];
+    }
+    return name === "transfer"
+      ? this.transfer.command(command as HandlerCommand & { command: "transfer" })
+      : this.renegotiation.command(name);
+  }
+
+  #drained(now: Millis): CallOutput[] {
+    return this.#core.answeredAt === undefined
+      ? this.#core.end("handler_hangup", "", now, DECLINED)
+      : this.transfer.handlerDone(now);
+  }
+
+  #failOver(reason: string, now: Millis): CallOutput[] {
+    const next = this.#core.nextHandler();
+    const failed: CallOutput = { type: "handler_failed", reason, next: next?.type };
+    return next === undefined
+      ? [failed, ...this.#core.end("handler_failed", reason, now, unavailable(reason).answer)]
+      : [failed, ...this.#startHandler(now)];
+  }
+
+  #pressed(key: InfoDigit, source: DtmfEvent["source"], now: Millis): CallOutput[] {
+    const event = this.#keys.pressed(key, source, now);
+    return event === undefined ? [] : this.#core.tell(event);
+  }
 }

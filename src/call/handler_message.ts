@@ -65,6 +65,14 @@ export interface ResumeEvent {
   readonly event: "resume";
 }
 
+/** How the transfer goes that the handler asked for. `failed` leaves the call as it was. */
+export interface TransferEvent {
+  readonly event: "transfer";
+  readonly status: "trying" | "accepted" | "failed";
+  /** What the called one answered, as the caller tells; before that, the answer to our REFER. */
+  readonly sip_status: number;
+}
+
 /** A command that could not be done; the call goes on. */
 export interface ErrorEvent {
   readonly event: "error";
@@ -77,9 +85,12 @@ export type EndCause =
   | "caller_hangup"
   | "caller_cancel"
   | "handler_hangup"
+  | "rejected"
+  | "transferred"
   | "handler_failed"
   | "media_timeout"
   | "ack_timeout"
+  | "prack_timeout"
   | "bye_timeout"
   | "duration_limit"
   | "setup_timeout"
@@ -109,6 +120,7 @@ export type HandlerEvent =
   | ClearedEvent
   | HoldEvent
   | ResumeEvent
+  | TransferEvent
   | ErrorEvent
   | EndEvent;
 
@@ -130,56 +142,52 @@ export interface HangupCommand {
   readonly cause?: string;
 }
 
+/** Answer the call. Where the route has `answer: manual`. */
+export interface AnswerCommand {
+  readonly command: "answer";
+}
+
+/** Let the caller's telephone ring, once more. Before the answer. */
+export interface RingCommand {
+  readonly command: "ring";
+}
+
+/** Refuse the call. Before the answer. */
+export interface RejectCommand {
+  readonly command: "reject";
+  /** Final status of the INVITE, 400 to 699. */
+  readonly status: number;
+  /** Reason phrase; the status's own one when absent. */
+  readonly reason?: string;
+}
+
+/** Put the caller on hold. */
+export interface HoldCommand {
+  readonly command: "hold";
+}
+
+/** Take the caller off hold. */
+export interface ResumeCommand {
+  readonly command: "resume";
+}
+
+/** Have the caller call somebody else instead. `to`, `replaces` or both are there. */
+export interface TransferCommand {
+  readonly command: "transfer";
+  /** A `sip:`, `sips:` or `tel:` URI. Absent: who is at the far end of the other call. */
+  readonly to?: string;
+  /** Id of another live call of ours, whose far end the caller is joined with. */
+  readonly replaces?: string;
+}
+
 /** Everything that a handler may ask of its call. */
-export type HandlerCommand = ClearCommand | MarkCommand | HangupCommand;
-
-/** What came of reading a handler's message. */
-export type ParsedCommand =
-  | { readonly ok: true; readonly command: HandlerCommand }
-  | { readonly ok: false; readonly message: string; readonly command: string };
-
-/** Longest name of a mark, in characters. */
-export const MARK_NAME_LENGTH_MAX = 256;
-
-/**
- * Checks a decoded JSON value against the commands that there are.
- *
- * @returns The command, or a message for an {@linkcode ErrorEvent} that says what to send instead.
- */
-export function parseHandlerCommand(value: unknown): ParsedCommand {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return refuse("", 'Send a JSON object such as {"command":"clear"}');
-  }
-  const fields = value as Record<string, unknown>;
-  const name = fields.command;
-  if (typeof name !== "string") return refuse("", 'The key "command" with a name is missing');
-  switch (name) {
-    case "clear":
-      return { ok: true, command: { command: "clear" } };
-    case "mark":
-      return parseMark(fields);
-    case "hangup":
-      return parseHangup(fields);
-    default:
-      return refuse(name, `Unknown command "${name.slice(0, 64)}", send clear, mark or hangup`);
-  }
-}
-
-function parseMark(fields: Record<string, unknown>): ParsedCommand {
-  const name = fields.name;
-  if (typeof name !== "string" || name.length > MARK_NAME_LENGTH_MAX) {
-    return refuse("mark", `A mark needs a "name" of at most ${MARK_NAME_LENGTH_MAX} characters`);
-  }
-  return { ok: true, command: { command: "mark", name } };
-}
-
-function parseHangup(fields: Record<string, unknown>): ParsedCommand {
-  const cause = fields.cause;
-  if (cause === undefined) return { ok: true, command: { command: "hangup" } };
-  if (typeof cause !== "string") return refuse("hangup", 'The "cause" of a hangup must be text');
-  return { ok: true, command: { command: "hangup", cause } };
-}
-
-function refuse(command: string, message: string): ParsedCommand {
-  return { ok: false, message, command: command.slice(0, 64) };
-}
+export type HandlerCommand =
+  | ClearCommand
+  | MarkCommand
+  | HangupCommand
+  | AnswerCommand
+  | RingCommand
+  | RejectCommand
+  | HoldCommand
+  | ResumeCommand
+  | TransferCommand;

@@ -9,7 +9,7 @@ import { expandHandler } from "../route/expand_handler.ts";
 import type { HandlerSpec, Route } from "../route/route.ts";
 import { warningHeader } from "../sdp/offer_answer.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import type { Answer } from "../sip/user_agent/server_side.ts";
+import type { Answer } from "../sip/user_agent/output.ts";
 import { type Refusal, refuseBody, refuseHeaders } from "../sip/user_agent/uas_core.ts";
 import type { EndCause } from "./handler_message.ts";
 import type { SessionMedia } from "./session_media.ts";

@@ -1,5 +1,7 @@
 /**
- * Our side of the session descriptions of one call, from the first offer to the last re-INVITE. RFC 3264 §6, §8.
+ * Our side of the session descriptions of one session, from the first offer to the last re-INVITE. RFC 3264 §5 to §8.
+ *
+ * When a description is sent, and what becomes of the audio, is the call's.
  *
  * @module
  */
@@ -9,14 +11,16 @@ import {
   acceptAnswer,
   answerOffer,
   createOffer,
+  type Direction,
   type LocalMedia,
   type NegotiatedMedia,
 } from "../sdp/offer_answer.ts";
 import { parseSessionDescription, SdpParseError } from "../sdp/parse.ts";
 import { serializeSessionDescription } from "../sdp/serialize.ts";
-import type { SessionDescription } from "../sdp/session_description.ts";
+import type { MediaDescription, SessionDescription } from "../sdp/session_description.ts";
+import { SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
 
-/** What we bring to every negotiation of a call. */
+/** What we bring to every negotiation of a session. */
 export interface LocalMediaOptions {
   /** The address that the peer is to send to. */
   readonly address: string;
@@ -37,22 +41,43 @@ export type Negotiation =
     readonly reason: string;
   };
 
+/** What came of the peer's answer to our offer. */
+export type Accepted =
+  | { readonly ok: true; readonly media: NegotiatedMedia }
+  | { readonly ok: false; readonly reason: string };
+
+/** A description as it was sent, without its version. */
+interface Sent {
+  readonly version: number;
+  readonly text: string;
+}
+
+/** An offer of ours that has no answer yet. */
+interface Offered {
+  readonly description: SessionDescription;
+  readonly direction: Direction;
+  /** What had been sent before. */
+  readonly before: Sent | undefined;
+}
+
 /** Packet time that we ask for where the peer leaves it to us. */
 const PTIME_OFFERED = 20;
 
+const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
+
 const encoder = new TextEncoder();
 
-/** The descriptions of one call. */
+/** The descriptions of one session. */
 export class SessionMedia {
   readonly #options: LocalMediaOptions;
   #port = 0;
-  #version = 1;
-  /** Our answer to the peer's last offer; port and version are filled in when it is sent. */
+  #direction: Direction = "sendrecv";
+  /** Our answer to the peer's last offer, as it was made: port and version are filled in when it is sent. */
   #answer: SessionDescription | undefined;
-  /** What we said last; `description` when it was an offer. */
-  #sent:
-    | { readonly description: SessionDescription | undefined; readonly text: string }
-    | undefined;
+  /** What we said last that holds: an answer, or an offer that was answered. */
+  #local: SessionDescription | undefined;
+  #sent: Sent | undefined;
+  #offered: Offered | undefined;
   #current: NegotiatedMedia | undefined;
 
   constructor(options: LocalMediaOptions) {
@@ -62,6 +87,11 @@ export class SessionMedia {
   /** What is agreed upon now. */
   get current(): NegotiatedMedia | undefined {
     return this.#current;
+  }
+
+  /** What we want and have told the peer: `sendonly` while we hold it. */
+  get direction(): Direction {
+    return this.#direction;
   }
 
   /** Our RTP port, once it is bound. Before, negotiations only tell whether there can be a call. */
@@ -77,14 +107,8 @@ export class SessionMedia {
   get lastAnswer(): Uint8Array {
     const answer = this.#answer;
     if (answer === undefined) throw new RangeError("There is no offer to answer");
-    let text = this.#serialize(answer);
-    // §8: a description that differs from the last one has a raised version
-    if (this.#sent !== undefined && this.#sent.text !== text) {
-      this.#version++;
-      text = this.#serialize(answer);
-    }
-    this.#sent = { text, description: undefined };
-    return encoder.encode(text);
+    this.#local = answer;
+    return this.#send(answer);
   }
 
   /** Takes an offer: that of the INVITE, or of a re-INVITE. Nothing changes when it cannot be answered. */
@@ -96,7 +120,7 @@ export class SessionMedia {
       if (!(error instanceof SdpParseError)) throw error;
       return { ok: false, statusCode: 400, reason: error.message };
     }
-    const result = answerOffer(offer, this.#local(this.#version));
+    const result = answerOffer(offer, this.#ours(this.#direction));
     if (!result.ok) {
       const { statusCode, warning } = result;
       return { ok: false, statusCode, warning, reason: warning.slice(4) };
@@ -106,22 +130,46 @@ export class SessionMedia {
     return { ok: true, media: result.media };
   }
 
-  /** Makes an offer of ours, for an INVITE or re-INVITE that has none. */
+  /** Makes an offer of all that we have, for an INVITE, or for a re-INVITE that has none. */
   offer(): Uint8Array {
-    if (this.#sent !== undefined) this.#version++;
-    const description = createOffer(this.#local(this.#version));
-    const text = serializeSessionDescription(description);
-    this.#sent = { description, text };
-    return encoder.encode(text);
+    const made = createOffer(this.#ours(this.#direction));
+    const stream = made.media[0] as MediaDescription;
+    // §8: the streams that there were keep their places; ours is the one that was not refused
+    const media = this.#local?.media.map((old) => old.port === 0 ? old : stream) ?? [stream];
+    return this.#offer({ ...made, media }, this.#direction);
   }
 
-  /** Takes the peer's answer to our last offer. */
-  accept(body: Uint8Array): { ok: true; media: NegotiatedMedia } | { ok: false; reason: string } {
-    const offer = this.#sent?.description;
-    if (offer === undefined) return { ok: false, reason: "There was no offer" };
+  /**
+   * Offers once more what was described last: with another direction, or as it is, its version included, for a refresh.
+   * RFC 3264 §8, RFC 4028 §7.4
+   *
+   * @throws {RangeError} Nothing was agreed upon yet.
+   */
+  reoffer(direction?: Direction): Uint8Array {
+    const local = this.#local;
+    if (local === undefined) throw new RangeError("There is no session to offer anew");
+    if (direction === undefined) return this.#offer(local, this.#direction);
+    const media = local.media.map((stream) => {
+      if (stream.port === 0) return stream;
+      const attributes = stream.attributes.map((attribute) =>
+        DIRECTIONS.has(attribute.name) ? { name: direction, value: undefined } : attribute
+      );
+      return { ...stream, attributes };
+    });
+    return this.#offer({ ...local, media }, direction);
+  }
+
+  /** Takes the peer's answer to our offer. One that is no use leaves the offer open: `withdraw` it, or end the call. */
+  accept(body: Uint8Array): Accepted {
+    const offered = this.#offered;
+    if (offered === undefined) return { ok: false, reason: "There was no offer" };
     try {
-      const result = acceptAnswer(offer, parseSessionDescription(body));
-      if (result.ok) this.#current = result.media;
+      const result = acceptAnswer(offered.description, parseSessionDescription(body));
+      if (!result.ok) return result;
+      this.#offered = undefined;
+      this.#local = offered.description;
+      this.#direction = offered.direction;
+      this.#current = result.media;
       return result;
     } catch (error) {
       if (!(error instanceof SdpParseError)) throw error;
@@ -129,26 +177,75 @@ export class SessionMedia {
     }
   }
 
-  #serialize({ origin, media, ...rest }: SessionDescription): string {
+  /** Our offer was refused: what was agreed upon before holds. RFC 3261 §14.1 */
+  withdraw(): void {
+    this.#offered = undefined;
+  }
+
+  /** Our offer never went out: its version is free again. */
+  takeBack(): void {
+    if (this.#offered !== undefined) this.#sent = this.#offered.before;
+    this.#offered = undefined;
+  }
+
+  /** Descriptions of another session that shares our port, direction and means, for a peer that takes over. */
+  successor(sdpSessionId: string): SessionMedia {
+    const next = new SessionMedia({ ...this.#options, sdpSessionId });
+    next.#port = this.#port;
+    next.#direction = this.#direction;
+    return next;
+  }
+
+  #offer(description: SessionDescription, direction: Direction): Uint8Array {
+    this.#offered = { description: this.#filledIn(description), direction, before: this.#sent };
+    return this.#send(description);
+  }
+
+  /** §8: a description that differs from the last one has a version that is higher by one. */
+  #send(description: SessionDescription): Uint8Array {
+    const version = this.#sent?.version ?? 1;
+    const text = this.#serialize(description, version);
+    if (this.#sent === undefined || this.#sent.text === text) {
+      this.#sent = { version, text };
+      return encoder.encode(text);
+    }
+    this.#sent = { version: version + 1, text: this.#serialize(description, version + 1) };
+    return encoder.encode(this.#sent.text);
+  }
+
+  #serialize(description: SessionDescription, version: number): string {
+    const { origin, ...rest } = this.#filledIn(description);
     return serializeSessionDescription({
       ...rest,
-      origin: { ...origin, sessionVersion: `${this.#version}` },
-      // Port 0 says that a stream is refused, which stays so
-      media: media.map((stream) => stream.port === 0 ? stream : { ...stream, port: this.#port }),
+      origin: { ...origin, sessionVersion: `${version}` },
     });
   }
 
-  #local(sessionVersion: number): LocalMedia {
+  /** Port 0 says that a stream is refused, which stays so. */
+  #filledIn(description: SessionDescription): SessionDescription {
+    const media = description.media.map((stream) =>
+      stream.port === 0 ? stream : { ...stream, port: this.#port }
+    );
+    return { ...description, media };
+  }
+
+  #ours(direction: Direction): LocalMedia {
     return {
       address: this.#options.address,
       // Port 0 would refuse the stream: until ours is bound, the discard port stands for it
       port: this.#port === 0 ? 9 : this.#port,
       codecs: this.#options.codecs,
       sessionId: this.#options.sdpSessionId,
-      sessionVersion,
+      sessionVersion: 1,
       ptime: PTIME_OFFERED,
       telephoneEvent: true,
       dtmfPayloadType: this.#options.dtmfPayloadType,
+      direction,
     };
   }
+}
+
+/** A session description as the body of a message. */
+export function sdpBody(bytes: Uint8Array): SipBody {
+  return { bytes, contentType: SDP_CONTENT_TYPE };
 }

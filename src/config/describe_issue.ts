@@ -7,6 +7,7 @@
 import type { z } from "zod";
 import type { IssuePath, LocatedIssue } from "./issue.ts";
 import { shorten } from "./schema_values.ts";
+import { mayHoldSecret } from "./secrets.ts";
 import { didYouMean } from "./suggestion.ts";
 
 type SchemaIssue = z.core.$ZodIssue;
@@ -37,11 +38,14 @@ export function describeIssue(
 }
 
 function unknownKey(key: string, path: IssuePath, known: readonly string[]): LocatedIssue {
+  const named = mayHoldSecret([...path, key]) && !didYouMean(key, known)
+    ? ""
+    : ` "${shorten(key)}"`;
   const hint = didYouMean(key, known) ||
     (known.length > 0 && known.length <= LISTED_KEYS_MAX
       ? `, known here are ${known.join(", ")}`
       : "");
-  return { path: [...path, key], atKey: true, message: `Unknown key "${shorten(key)}"${hint}` };
+  return { path: [...path, key], atKey: true, message: `Unknown key${named}${hint}` };
 }
 
 /**
@@ -94,7 +98,7 @@ function describeValue(issue: SchemaIssue, path: IssuePath): string {
 function wrongType(expected: string, input: unknown, path: IssuePath): string {
   const last = path.at(-1);
   if (input === undefined && typeof last === "string") return `The key "${last}" is missing`;
-  return `Expected ${expected}, got ${valueWord(input)}`;
+  return `Expected ${expected}, got ${mayHoldSecret(path) ? kindWord(input) : valueWord(input)}`;
 }
 
 function wrongValue(values: readonly string[], input: unknown, path: IssuePath): string {
@@ -123,6 +127,12 @@ function typeWord(expected: string): string {
     default:
       return expected;
   }
+}
+
+/** Says what kind of value it is, and nothing of what it holds. */
+function kindWord(input: unknown): string {
+  if (typeof input === "string") return "text";
+  return typeof input === "object" || input === undefined ? valueWord(input) : `a ${typeof input}`;
 }
 
 function valueWord(input: unknown): string {

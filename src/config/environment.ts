@@ -24,11 +24,12 @@ const CONTENT = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
  */
 export function substituteEnvironment(text: string, env: Environment): Substituted {
   const reasons: string[] = [];
-  const filled = text.replace(REFERENCE, (found, content: string | undefined, close: string) => {
+  const filled = text.replace(REFERENCE, (_found, content: string | undefined, close: string) => {
     if (content === undefined) return "${";
     const parts = close === "" ? null : CONTENT.exec(content);
     if (parts === null) {
-      reasons.push(`"${found.slice(0, 64)}" is not a variable, write "$\${" for the text itself`);
+      // Not quoted: it may be part of a password.
+      reasons.push('Behind "${" there is no variable, write "$${" for the text itself');
       return "";
     }
     const name = parts[1] as string;

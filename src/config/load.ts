@@ -13,7 +13,8 @@ import type { LineOf } from "./resolve_routes.ts";
 import { resolveRoutes } from "./resolve_routes.ts";
 import type { Config } from "./schema.ts";
 import { fileSchema, jsonSchema } from "./schema.ts";
-import { isUnspecified } from "./schema_values.ts";
+import { checkSip } from "./check_sip.ts";
+import { findMissingTlsFiles, locateTlsFiles } from "./tls_files.ts";
 import { findWarnings } from "./warnings.ts";
 import type { YamlReading } from "./yaml_reader.ts";
 import { readYaml } from "./yaml_reader.ts";
@@ -26,6 +27,8 @@ export interface LoadOptions {
   /** Named in messages. */
   readonly file: string;
   readonly env: Environment;
+  /** Whether a file is there, by its path from where the program runs; absent: not looked for. */
+  readonly exists?: (path: string) => boolean;
 }
 
 /** What came of loading. */
@@ -46,9 +49,12 @@ export type LoadResult =
 export const ISSUES_MAX = 100;
 
 /** Sections that may be empty, as when all of their lines are comments. */
-const SECTIONS: readonly string[] = ["sip", "rtp", "limits", "log"];
+const SECTIONS: readonly string[] = ["sip", "rtp", "limits", "registrations", "trunks", "log"];
 
-/** Reads the text of a configuration file. Never throws. */
+/**
+ * Reads the text of a configuration file. Files that it names beside itself are given by their
+ * paths from where the program runs. Never throws.
+ */
 export function loadConfig(text: string, options: LoadOptions): LoadResult {
   const reading = readYaml(text, options.env);
   const locate = (issues: readonly LocatedIssue[]) => locateAll(issues, reading, options.file);
@@ -60,7 +66,10 @@ export function loadConfig(text: string, options: LoadOptions): LoadResult {
     : [];
   const errors = [...reading.issues, ...faults];
   if (errors.length > 0 || "issues" in checked) return { ok: false, errors: locate(errors) };
-  return { ok: true, config: checked.config, warnings: locate(checked.warnings) };
+  const config = locateTlsFiles(checked.config, options.file);
+  const missing = findMissingTlsFiles(config, options.exists ?? (() => true));
+  if (missing.length > 0) return { ok: false, errors: locate(missing) };
+  return { ok: true, config, warnings: locate(checked.warnings) };
 }
 
 /**
@@ -93,7 +102,7 @@ function check(given: unknown, lineOf: LineOf): Checked {
   const { routes, issues: routeIssues } = resolveRoutes(entries, lineOf);
   const schema: SchemaNode = parsed.success ? {} : jsonSchema();
   const knownKeys = (path: IssuePath) => knownKeysAt(schema, path);
-  const issues = parsed.success ? [...routeIssues, ...checkAddresses(parsed.data)] : [
+  const issues = parsed.success ? [...routeIssues, ...checkSip(parsed.data)] : [
     ...parsed.error.issues.flatMap((issue) => describeIssue(issue, knownKeys)),
     ...routeIssues,
   ];
@@ -115,15 +124,6 @@ function withoutEmptySections(value: unknown): unknown {
 function routeEntries(value: unknown): readonly unknown[] {
   const routes = (value as { readonly routes?: unknown }).routes;
   return Array.isArray(routes) ? routes : [];
-}
-
-/** An SDP that names 0.0.0.0 means hold to its reader; RFC 3264 §8.4. */
-function checkAddresses(config: Pick<Config, "sip" | "rtp">): LocatedIssue[] {
-  const { address } = config.rtp;
-  if (address === undefined || !isUnspecified(address)) return [];
-  if (config.sip.advertise !== undefined) return [];
-  const message = `Nobody can send to ${address}, set sip.advertise beside it or remove the key`;
-  return [{ path: ["rtp", "address"], message }];
 }
 
 function isUnder(path: IssuePath, issues: readonly LocatedIssue[]): boolean {
@@ -149,6 +149,8 @@ function locateAll(
 
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
+  /** Of mappings whose keys are the operator's. */
+  readonly additionalProperties?: SchemaNode | boolean;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
 }
@@ -159,8 +161,9 @@ function knownKeysAt(root: SchemaNode, path: IssuePath): readonly string[] {
   for (const segment of path) {
     nodes = withForms(nodes).flatMap((node) => {
       if (typeof segment === "number") return node.items ?? [];
-      const { properties } = node;
-      return properties && Object.hasOwn(properties, segment) ? properties[segment] ?? [] : [];
+      const { properties, additionalProperties } = node;
+      if (properties && Object.hasOwn(properties, segment)) return properties[segment] ?? [];
+      return typeof additionalProperties === "object" ? additionalProperties : [];
     });
   }
   return [...new Set(withForms(nodes).flatMap((node) => Object.keys(node.properties ?? {})))];

@@ -11,7 +11,7 @@
 import type { HandlerSpec, Route } from "../route/route.ts";
 import { parseTemplate, templateGroups } from "../route/template.ts";
 import type { IssuePath, LocatedIssue } from "./issue.ts";
-import type { RouteEntry } from "./schema_route.ts";
+import type { HandlerKey, RouteEntry } from "./schema_route.ts";
 import { HANDLER_KEYS, handlerOf, routeSchema } from "./schema_route.ts";
 import { didYouMean } from "./suggestion.ts";
 
@@ -42,6 +42,7 @@ export function resolveRoutes(entries: readonly unknown[], lineOf: LineOf): Reso
   const issues = [
     ...checkNames(drafts),
     ...drafts.flatMap(checkHandlerCount),
+    ...drafts.flatMap(checkAnswer),
     ...checkReferences(drafts),
     ...checkCycles(drafts),
     ...checkGroups(drafts),
@@ -70,6 +71,7 @@ function makeRoute(draft: Draft, line: number | undefined): Route | undefined {
     index,
     when: entry.when ?? [],
     handler,
+    answer: entry.answer,
     ...(line === undefined ? {} : { line }),
     ...(onError === undefined ? {} : { on_error: onError }),
     ...(entry.max_duration === undefined ? {} : { max_duration: entry.max_duration }),
@@ -115,6 +117,18 @@ function countHandlers(
   const hasUnknown = Object.keys(raw).some((key) => !Object.hasOwn(routeSchema.shape, key));
   if (first !== undefined || hasUnknown) return [];
   return [{ path, message: `${what} needs a handler, add one of ${HANDLER_KEYS.join(", ")}` }];
+}
+
+/** Handlers that can say when to answer. */
+const COMMANDING: ReadonlySet<HandlerKey> = new Set(["exec"]);
+
+function checkAnswer({ index, raw, entry }: Draft): LocatedIssue[] {
+  if (entry?.answer !== "manual") return [];
+  const handler = HANDLER_KEYS.find((key) => raw[key] !== undefined);
+  if (handler === undefined || COMMANDING.has(handler)) return [];
+  const message = `"${handler}" gives no commands and would never answer, remove answer: manual ` +
+    `or use ${[...COMMANDING].join(", ")}`;
+  return [{ path: ["routes", index, "answer"], message }];
 }
 
 function checkReferences(drafts: readonly Draft[]): LocatedIssue[] {

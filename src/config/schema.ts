@@ -9,48 +9,18 @@
 
 import { z } from "zod";
 import type { Route } from "../route/route.ts";
+import type { Registration, Trunk } from "./schema_peers.ts";
+import { refuseTrunkName, registrationSchema, trunkSchema } from "./schema_peers.ts";
 import { routeSchema } from "./schema_route.ts";
-import { allowedSources, duration, ipAddress, listenAddress, portRange } from "./schema_values.ts";
+import { sipSchema } from "./schema_sip.ts";
+import { duration, ipAddress, named, portRange } from "./schema_values.ts";
 
 export type { HandlerSpec, Route } from "../route/route.ts";
-export type { AllowedSources, ListenAddress, PortRange } from "./schema_values.ts";
+export type { ListenAddress } from "./schema_listen.ts";
+export type { Registration, Trunk } from "./schema_peers.ts";
+export type { AllowedSources, PortRange } from "./schema_values.ts";
 
 const DAY = 86_400_000;
-
-const sipSchema = z.strictObject({
-  listen: z.array(listenAddress()).min(1).max(16)
-    .prefault(["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]).meta({
-      title: "Listen",
-      description: "Where SIP is spoken: udp:// and tcp:// with a literal address and a port.",
-      examples: [["udp://10.0.0.5:5060"], ["udp://[::]:5060"]],
-    }),
-  advertise: ipAddress({ unspecified: false }).optional().meta({
-    title: "Advertised address",
-    description: "The address written into Via, Contact and SDP, such as the public one of a " +
-      "NAT; default: the local address towards the peer.",
-    examples: ["203.0.113.10"],
-  }),
-  allow: allowedSources().prefault(["private"]).meta({
-    title: "Allowed sources",
-    description: "Who may call: ranges of addresses, private (loopback and private ranges), any.",
-    examples: [["private", "198.51.100.0/24"], ["any"]],
-  }),
-  refuse: z.union([z.enum(["drop", "403"]), z.literal(403)])
-    .transform((given): "drop" | "403" => given === "drop" ? "drop" : "403").prefault("drop").meta({
-      title: "Refusal",
-      description: "What a source that is not allowed gets: nothing (drop), or 403.",
-      examples: ["drop", 403],
-    }),
-  t1: duration({ least: 10, most: 10_000 }).prefault("500ms").meta({
-    title: "Timer T1",
-    description: "Estimate of the round trip, RFC 3261 §17.1.1.1. T2 is 8 times as long, T4 10 " +
-      "times, and an unanswered request is given up after 64 times.",
-    examples: ["500ms", "250ms"],
-  }),
-}).prefault({}).meta({
-  title: "SIP",
-  description: "Signalling: where to listen and who may call.",
-});
 
 const rtpSchema = z.strictObject({
   address: ipAddress({ unspecified: true }).optional().meta({
@@ -97,7 +67,7 @@ const limitsSchema = z.strictObject({
     description: "One more is refused with 503 and Retry-After.",
     examples: [200],
   }),
-  calls_per_second: z.int().min(1).max(100_000).default(200).meta({
+  calls_per_second: z.int().min(1).max(100_000).default(300).meta({
     title: "New calls a second",
     description: "More are refused with 503 and Retry-After.",
     examples: [50],
@@ -133,6 +103,16 @@ export const fileSchema = z.strictObject({
   sip: sipSchema,
   rtp: rtpSchema,
   limits: limitsSchema,
+  registrations: z.array(registrationSchema).max(1000).default([]).meta({
+    title: "Registrations",
+    description: "Registrars that we register with, so that they send us calls.",
+    examples: [[{ registrar: "sip:pbx.example.com", aor: "sip:100@pbx.example.com" }]],
+  }),
+  trunks: named(trunkSchema, refuseTrunkName).default({}).meta({
+    title: "Trunks",
+    description: "Servers that take calls from us, by name.",
+    examples: [{ carrier: { uri: "sip:trunk.example.com;transport=tls" } }],
+  }),
   routes: z.array(routeSchema).min(1).max(10_000).meta({
     title: "Routes",
     description: "The routing table. The first route whose conditions all hold takes the call; " +
@@ -155,6 +135,9 @@ export interface Config {
     readonly codecs: readonly FileOutput["rtp"]["codecs"][number][];
   };
   readonly limits: Readonly<FileOutput["limits"]>;
+  readonly registrations: readonly Registration[];
+  /** By name; ask with `Object.hasOwn` when the name comes from elsewhere. */
+  readonly trunks: Readonly<Record<string, Trunk>>;
   readonly routes: readonly Route[];
   readonly log: Readonly<FileOutput["log"]>;
 }

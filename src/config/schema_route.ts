@@ -18,7 +18,8 @@ import type {
   RedirectSpec,
   RejectSpec,
 } from "../route/route.ts";
-import { duration, shorten, template, text } from "./schema_values.ts";
+import { refuseHeader } from "./header_name.ts";
+import { duration, named, shorten, template, text } from "./schema_values.ts";
 
 /** Keys that say what becomes of a call; a route has exactly one. */
 export const HANDLER_KEYS = ["exec", "echo", "play", "reject", "redirect"] as const;
@@ -26,29 +27,10 @@ export const HANDLER_KEYS = ["exec", "echo", "play", "reject", "redirect"] as co
 /** One of {@linkcode HANDLER_KEYS}. */
 export type HandlerKey = (typeof HANDLER_KEYS)[number];
 
-/** Headers of our responses that belong to the SIP stack; RFC 3261 §8.2.6. */
-const STACK_HEADERS: ReadonlySet<string> = new Set(
-  ("via from to call-id cseq contact record-route route content-length content-type " +
-    "max-forwards allow supported v f t i m l c k").split(" "),
-);
-
-const HEADER_NAME = /^[-!%*_+`'~.A-Za-z0-9]{1,128}$/;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ROUTE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 const DEFAULT_STOP_AFTER = "2s";
-
-/** A mapping of names to texts, whose names are checked. */
-function named<T>(value: z.ZodType<T>, refuseName: (name: string) => string | undefined) {
-  return z.record(z.string(), value).check((context) => {
-    for (const name of Object.keys(context.value)) {
-      const message = refuseName(name);
-      if (message !== undefined) {
-        context.issues.push({ code: "custom", message, path: [name], input: name });
-      }
-    }
-  });
-}
 
 function refuseVariable(name: string): string | undefined {
   if (!ENVIRONMENT_NAME.test(name)) {
@@ -56,13 +38,6 @@ function refuseVariable(name: string): string | undefined {
   }
   return name.startsWith("VOICEGW_")
     ? `The variable ${name} is set by voicegw, use another name`
-    : undefined;
-}
-
-function refuseHeader(name: string): string | undefined {
-  if (!HEADER_NAME.test(name)) return `"${shorten(name)}" is not the name of a header`;
-  return STACK_HEADERS.has(name.toLowerCase())
-    ? `The header ${name} is written by voicegw, use another one`
     : undefined;
 }
 
@@ -255,8 +230,8 @@ const whenSchema = z.record(z.string(), z.union([entrySchema, z.array(entrySchem
   })
   .meta({
     title: "Conditions",
-    description: "All must hold. Keys are header names, or from, to, request_uri, user, source, " +
-      "transport, method. Values are text, a glob, a /regular expression/, a list (any of), true " +
+    description: "All must hold. Keys are header names, or from, to, asserted_identity, " +
+      "request_uri, user, source, transport, method, auth_user, registration. Values are text, a glob, a /regular expression/, a list (any of), true " +
       "(present) or false (absent). Without conditions, the route takes every call.",
     examples: [{ "X-Room-ID": "/^support-(?<queue>\\w+)$/", "to": "+1555*" }],
   });
@@ -273,6 +248,13 @@ export const routeSchema = z.strictObject({
   }),
   when: whenSchema.optional(),
   ...handlerShape,
+  answer: z.enum(["auto", "manual"]).default("auto").meta({
+    title: "Answer",
+    description:
+      "Who answers: voicegw once the handler has started (auto), or the handler by its " +
+      "command answer, after early media if it likes (manual).",
+    examples: ["manual"],
+  }),
   on_error: z.union([z.string(), inPlaceSchema]).optional().meta({
     title: "When the handler fails",
     description: "The name of another route, or a handler in place; default: end the call.",

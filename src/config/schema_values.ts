@@ -10,25 +10,11 @@
 
 import { z } from "zod";
 import type { IpRange } from "../base/socket_address.ts";
-import {
-  formatSocketAddress,
-  isIpAddress,
-  parseIpRange,
-  PRIVATE_RANGES,
-} from "../base/socket_address.ts";
+import { isIpAddress, parseIpRange, PRIVATE_RANGES } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { parseTemplate, PLACEHOLDER_FACTS } from "../route/template.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "./duration.ts";
 import { didYouMean } from "./suggestion.ts";
-
-/** Where the SIP side listens. */
-export interface ListenAddress {
-  readonly transport: "udp" | "tcp";
-  /** Literal IPv4 or IPv6 address, without brackets. */
-  readonly address: string;
-  /** 0 takes any free port. */
-  readonly port: number;
-}
 
 /** Who may call. */
 export interface AllowedSources {
@@ -43,10 +29,11 @@ export interface PortRange {
   readonly last: number;
 }
 
-type Read<T> = { readonly value: T } | { readonly reason: string };
+/** What came of reading a text. `reason` names the fix. */
+export type Read<T> = { readonly value: T } | { readonly reason: string };
 
 /** Text that is read into something else, or refused with a reason. */
-function read<T>(parse: (text: string) => Read<T>) {
+export function readText<T>(parse: (text: string) => Read<T>) {
   return z.string().transform((text, context): T => {
     const result = parse(text);
     if ("value" in result) return result.value;
@@ -77,38 +64,9 @@ export function duration(limits: { least: Millis; most: Millis; zero?: boolean }
   return schema.meta({ anyOf: undefined, type: "string", pattern: DURATION_PATTERN });
 }
 
-/** `udp://0.0.0.0:5060`, `tcp://[::]:5060`. */
-export function listenAddress() {
-  return read<ListenAddress>((text) => {
-    const parts = /^([a-z]+):\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?$/.exec(text);
-    if (parts === null) {
-      return { reason: `"${shorten(text)}" is not an address to listen on, ${LISTEN_EXAMPLE}` };
-    }
-    const transport = parts[1] as string;
-    const host = parts[2] as string;
-    const address = host.startsWith("[") ? host.slice(1, -1) : host;
-    const port = Number(parts[3] ?? 5060);
-    if (transport !== "udp" && transport !== "tcp") {
-      return { reason: `Unknown transport "${transport}", use udp or tcp` };
-    }
-    if (!isIpAddress(address) || host.startsWith("[") !== address.includes(":")) {
-      return { reason: `"${host}" is not a literal address, ${LISTEN_EXAMPLE}` };
-    }
-    if (port > 65_535) return { reason: `Port ${port} is too large, the most is 65535` };
-    return { value: { transport, address, port } };
-  });
-}
-
-const LISTEN_EXAMPLE = "write such as udp://0.0.0.0:5060 or tcp://[::1]:5060";
-
-/** Writes an address to listen on as the file does. */
-export function formatListen(listen: ListenAddress): string {
-  return `${listen.transport}://${formatSocketAddress(listen)}`;
-}
-
 /** A literal address. */
 export function ipAddress(options: { unspecified: boolean }) {
-  return read<string>((text) => {
+  return readText<string>((text) => {
     if (!isIpAddress(text)) {
       return { reason: `"${shorten(text)}" is not a literal address, write such as 203.0.113.10` };
     }
@@ -146,7 +104,7 @@ export function allowedSources() {
 
 /** `10000-20000`. */
 export function portRange() {
-  return read<PortRange>((text) => {
+  return readText<PortRange>((text) => {
     const parts = /^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(text);
     if (parts === null) {
       return { reason: `"${shorten(text)}" is not a range of ports, write such as 10000-20000` };
@@ -186,6 +144,18 @@ export function text() {
     if (reason === undefined) return written;
     context.issues.push({ code: "custom", message: reason, input: value });
     return z.NEVER;
+  });
+}
+
+/** A mapping of names to values, whose names are checked. */
+export function named<T>(value: z.ZodType<T>, refuseName: (name: string) => string | undefined) {
+  return z.record(z.string(), value).check((context) => {
+    for (const name of Object.keys(context.value)) {
+      const message = refuseName(name);
+      if (message !== undefined) {
+        context.issues.push({ code: "custom", message, path: [name], input: "" });
+      }
+    }
   });
 }
 

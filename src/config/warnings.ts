@@ -25,6 +25,7 @@ const ONE_WORD_HEADERS: ReadonlySet<string> = new Set(
 export function findWarnings(config: Config, entries: readonly unknown[]): LocatedIssue[] {
   return [
     ...warnOfPorts(config),
+    ...warnOfSecurity(config.sip),
     ...warnOfUnreachable(config.routes),
     ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
   ];
@@ -36,6 +37,30 @@ function warnOfPorts({ rtp, limits }: Config): LocatedIssue[] {
   const message =
     `The ports are enough for ${pairs} calls, fewer than limits.calls (${limits.calls})`;
   return [{ path: ["rtp", "ports"], message }];
+}
+
+function warnOfSecurity({ allow, auth, tls }: Config["sip"]): LocatedIssue[] {
+  const issues: LocatedIssue[] = [];
+  if (allow.any && auth === undefined) {
+    const message = "Everybody may call, and nobody is asked for a password: name the addresses " +
+      "that may call, or set sip.auth";
+    issues.push({ path: ["sip", "allow"], message });
+  }
+  if (auth?.algorithms.every((algorithm) => algorithm === "MD5")) {
+    const message = "MD5 alone is weak, put SHA-256 before it for those who know better";
+    issues.push({ path: ["sip", "auth", "algorithms"], message });
+  }
+  if (tls?.verify === false) {
+    const message = "Certificates of servers are not verified: anybody between us and them can " +
+      "listen, set sip.tls.ca instead";
+    issues.push({ path: ["sip", "tls", "verify"], message });
+  }
+  if (tls !== undefined && tls.client_certificate !== "none" && tls.ca === undefined) {
+    const message = "A certificate of any public authority will do for callers, set sip.tls.ca " +
+      "to the one that signs theirs";
+    issues.push({ path: ["sip", "tls", "client_certificate"], message });
+  }
+  return issues;
 }
 
 function warnOfUnreachable(routes: readonly Route[]): LocatedIssue[] {

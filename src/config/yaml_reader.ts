@@ -142,7 +142,9 @@ class YamlReader {
   #resolve(given: unknown, path: IssuePath): Node | undefined {
     if (!isAlias(given)) return given as Node | undefined;
     const node = given.resolve(this.#document);
-    if (node === undefined) this.#issues.push({ path, message: `Unknown alias "${given.source}"` });
+    // The alias is not quoted: it may be a password without quotes.
+    const message = 'Unknown alias, put a text that begins with "*" in quotes';
+    if (node === undefined) this.#issues.push({ path, message });
     return node;
   }
 
@@ -217,7 +219,10 @@ function pathKey(path: IssuePath): string {
   return JSON.stringify(path);
 }
 
+/** What the parser quotes of the file is left out: it may be a password without quotes. */
 function sentence(message: string): string {
   const line = (message.split("\n", 1)[0] as string).trim().replace(/\.$/, "");
-  return line.slice(0, 1).toUpperCase() + line.slice(1);
+  const [told = "", quoted] = line.split(": ", 2);
+  const hint = quoted === undefined ? "" : ", put the text in quotes";
+  return told.slice(0, 1).toUpperCase() + told.slice(1) + hint;
 }

@@ -5,6 +5,7 @@
  */
 
 import { randomUint32 } from "../base/random.ts";
+import { formatSocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import { Call } from "../call/call.ts";
@@ -22,18 +23,12 @@ import { findXHeader, makeFacts, withRoute } from "../route/build_facts.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import type { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
-import type { SipRequest } from "../sip/message/message.ts";
+import { parseNameAddr } from "../sip/message/name_addr.ts";
 import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
+import type { InviteOutput } from "../sip/user_agent/output.ts";
+import type { Entered } from "./door.ts";
 import type { LiveCallOptions } from "./live_call.ts";
-
-/** An INVITE and where it came from. */
-export interface IncomingInvite {
-  readonly request: SipRequest;
-  readonly flow: Flow;
-  /** `address:port`. */
-  readonly source: string;
-}
 
 /** What is looked at. */
 export interface CallFactoryContext {
@@ -46,13 +41,14 @@ export interface CallFactoryContext {
 
 /** Looks at route, session id, headers and body, in this order; what stands in the way is the answer. */
 export function makeCall(
-  invite: IncomingInvite,
+  invite: InviteOutput,
+  entered: Entered,
   context: CallFactoryContext,
   now: Millis,
 ): Refused | Omit<LiveCallOptions, "session"> {
   const { config, router } = context;
   const { request, flow } = invite;
-  const unrouted = factsOf(invite, context.runtime);
+  const unrouted = factsOf(invite, entered, context.runtime);
   const match = router.match(unrouted, (name) => request.headers.get(name));
   if (match === undefined) return NO_ROUTE;
   const facts = withRoute(unrouted, match);
@@ -90,7 +86,7 @@ export function makeCall(
   };
 }
 
-function factsOf({ request, flow, source }: IncomingInvite, runtime: Runtime): CallFacts {
+function factsOf({ request, flow }: InviteOutput, entered: Entered, runtime: Runtime): CallFacts {
   const { headers } = request;
   return makeFacts({
     id: uuidV7(runtime.random, runtime.wallClock()),
@@ -99,10 +95,13 @@ function factsOf({ request, flow, source }: IncomingInvite, runtime: Runtime): C
     from: headers.from,
     to: headers.to,
     sipCallId: headers.callId,
-    source,
+    source: formatSocketAddress(flow.remote),
     transport: flow.transport,
+    authUser: entered.authUser,
+    registration: entered.registration,
     headers: headers.entries(),
     uriParts,
+    nameAddr: parseNameAddr,
   });
 }
 

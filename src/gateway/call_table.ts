@@ -31,8 +31,16 @@ export class CallTable {
     return [...this.#bySession.values(), ...this.#windingDown];
   }
 
-  get(session: SessionId): LiveCall | undefined {
-    return this.#bySession.get(session);
+  /** The call that has this session now; another one than it began with, where somebody took the caller's place. */
+  bySession(session: SessionId): LiveCall | undefined {
+    const known = this.#bySession.get(session);
+    if (known?.currentSession === session) return known;
+    return this.values().find((live) => live.currentSession === session);
+  }
+
+  /** The call of this id. */
+  byId(id: string): LiveCall | undefined {
+    return this.values().find((live) => live.call.facts.id === id);
   }
 
   /** Whether a live call has this X-Session-ID. */

@@ -1,7 +1,7 @@
 /**
- * The gateway: one event loop that joins sockets, user agent, calls and timers.
+ * The gateway: joins the user agent with calls and their timers.
  *
- * It decides nothing about a call: `receiveInvite` asks admission, router and screening in their order, everything
+ * It decides nothing about a call: an INVITE passes the door, the router and the screening in their order, everything
  * after that is the call's.
  *
  * @module
@@ -10,25 +10,26 @@
 import { formatSocketAddress } from "../base/socket_address.ts";
 import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
-import { FORBIDDEN_SOURCE, type Refused, unavailable } from "../call/screening.ts";
+import type { Refused } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import { ClipStore } from "../handler/builtin/clip_store.ts";
 import { Router } from "../route/router.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
-import type { SipRequest } from "../sip/message/message.ts";
-import type { Flow } from "../sip/transport/flow.ts";
-import type { SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
-import { UserAgent } from "../sip/user_agent/user_agent.ts";
-import { Admission } from "./admission.ts";
+import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
+import { Agent } from "./agent.ts";
 import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
+import { Door } from "./door.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import { MediaClock } from "./media_clock.ts";
 import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
-import { formatListener, Signalling } from "./signalling.ts";
-import { SourceFilter } from "./source_filter.ts";
+import { Outbound } from "./outbound.ts";
+import { Registrations, type RegistrationStatus } from "./registrations.ts";
+import { formatListener } from "./signalling.ts";
+import type { BlockedSource } from "./source_guard.ts";
+import { readTls } from "./tls_files.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -53,10 +54,10 @@ export class Gateway {
   readonly counters = new Counters();
   readonly #runtime: Runtime;
   readonly #observer: GatewayObserver;
-  readonly #signalling: Signalling;
-  readonly #userAgent: UserAgent;
-  readonly #admission: Admission;
-  readonly #sources: SourceFilter;
+  readonly #agent: Agent;
+  readonly #door: Door;
+  readonly #registrations: Registrations;
+  readonly #outbound: Outbound;
   readonly #clock: MediaClock;
   readonly #calls = new CallTable();
   readonly #deadlines = new TimerTable<LiveCall>();
@@ -78,37 +79,28 @@ export class Gateway {
       () => this.counters.add("internal_errors"),
     );
     this.#router = new Router(config.routes);
-    this.#admission = new Admission(config.limits, runtime.now());
-    this.#sources = new SourceFilter(config.sip.allow);
     this.#clock = new MediaClock(runtime);
-    this.#signalling = new Signalling({
+    this.#agent = this.#makeAgent();
+    this.#door = new Door({
+      config,
       runtime,
-      listen: config.sip.listen,
-      advertise: config.sip.advertise,
       counters: this.counters,
-      events: {
-        admits: (address) => this.#admits(address),
-        receive: (message, flow, now) => {
-          this.#observer.message?.("received", message, flow);
-          this.#guarded(() => this.#dispatch(this.#userAgent.receive(message, flow, now), now));
-        },
-        malformed: (error, flow, now) =>
-          this.#dispatch(this.#userAgent.receiveMalformed(error, flow), now),
-        failed: (flow, now) => this.#dispatch(this.#userAgent.transportFailed(flow, now), now),
-      },
+      log: (level, message, fields) => this.#observer.log?.(level, message, fields),
+      expects: (address) => this.#registrations.allows(address),
+      registrationOf: (invite) => this.#registrations.registrationOf(invite),
     });
-    const { t1 } = config.sip;
-    this.#userAgent = new UserAgent({
-      random: runtime.random,
-      timers: { t1, t2: 8 * t1, t4: 10 * t1 },
-      identity: (flow) => this.#signalling.identity(flow),
+    this.#registrations = new Registrations({
+      agent: this.#agent,
+      runtime,
+      observer: this.#observer,
     });
+    this.#outbound = new Outbound({ agent: this.#agent, runtime, config: () => this.#config });
     this.#context = this.#liveCallContext(options);
   }
 
   /** What listens where, such as `udp://127.0.0.1:5060`. */
   get listeners(): readonly string[] {
-    return this.#signalling.listeners.map(formatListener);
+    return this.#agent.signalling.listeners.map(formatListener);
   }
 
   /** Calls that are up or being set up. */
@@ -122,53 +114,72 @@ export class Gateway {
       calls: this.#calls.size,
       handlers: this.#calls.windingDown,
       ports: this.#context.ports.taken,
-      admitted: this.#admission.calls,
-      ...this.#userAgent.size,
+      admitted: this.#door.calls,
+      ...this.#agent.size,
     };
+  }
+
+  /** How the registrations stand, in the order of the configuration. */
+  get registrations(): readonly RegistrationStatus[] {
+    return this.#registrations.status();
+  }
+
+  /** Sources that are shut out for a while. */
+  get blocked(): readonly BlockedSource[] {
+    return this.#door.blocked;
   }
 
   /**
    * Binds the listeners.
    *
    * @throws {BindError} One of them cannot be bound; then none is.
+   * @throws {TlsError} A certificate, key or authority cannot be used.
    */
   async start(): Promise<void> {
-    await this.#signalling.open();
+    const tls = await readTls(this.#config.sip.tls, this.#runtime);
+    if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
+    await this.#agent.open();
+    this.#registrations.replace(this.#config.registrations);
   }
 
   /**
-   * Takes over routes and limits of another configuration for new calls; live calls keep theirs.
+   * Takes over routes and limits of another configuration for new calls, and reads certificates again; live calls and
+   * open connections keep theirs.
    *
    * @returns The keys that differ but need a restart; when there are any, nothing was taken over.
+   * @throws {TlsError} A certificate, key or authority cannot be used; nothing was taken over.
    */
-  reload(config: Config): readonly string[] {
+  async reload(config: Config): Promise<readonly string[]> {
     const needRestart = (["sip", "rtp", "log"] as const).filter((key) =>
       JSON.stringify(plain(config[key])) !== JSON.stringify(plain(this.#config[key]))
     );
     if (needRestart.length > 0) return needRestart;
+    const tls = await readTls(config.sip.tls, this.#runtime);
+    if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
     this.#config = config;
     this.#router = new Router(config.routes);
-    this.#admission.limits = config.limits;
+    this.#door.limits = config.limits;
+    this.#registrations.replace(config.registrations);
     return [];
   }
 
   /** Takes no more calls, and resolves when the last one is over. */
   async drain(): Promise<void> {
-    this.#admission.draining = true;
-    this.#userAgent.serving = false;
+    this.#close();
     while (this.#calls.size > 0 || this.#calls.windingDown > 0) await this.#pause();
   }
 
   /** Ends every call, waits for what has to be waited for, and closes everything. */
   async stop(): Promise<void> {
-    this.#admission.draining = true;
-    this.#userAgent.serving = false;
+    this.#close();
     for (const live of this.#calls.values()) {
       live.input((call, now) => call.hangup("shutdown", now));
     }
     const giveUpAt = this.#runtime.now() + STOP_GRACE;
+    void this.#registrations.stop();
     while (
-      (this.#calls.windingDown > 0 || this.#userAgent.size.sessions > 0) &&
+      (this.#calls.windingDown > 0 || this.#agent.size.sessions > 0 ||
+        this.#registrations.asking > 0) &&
       this.#runtime.now() < giveUpAt
     ) await this.#pause();
     for (const live of this.#calls.all()) live.kill();
@@ -177,12 +188,46 @@ export class Gateway {
     }
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#signalling.close();
+    this.#registrations.close();
+    this.#agent.close();
+  }
+
+  /** From now on nobody is let in. */
+  #close(): void {
+    this.#door.draining = true;
+    this.#agent.serving = false;
+  }
+
+  #makeAgent(): Agent {
+    const { sip } = this.#config;
+    const { t1 } = sip;
+    const message = this.#observer.message;
+    return new Agent({
+      runtime: this.#runtime,
+      signalling: {
+        listen: sip.listen,
+        advertise: sip.advertise,
+        keepAlive: sip.keep_alive,
+        counters: this.counters,
+      },
+      admits: (address) => this.#door.admits(address),
+      userAgent: {
+        timers: { t1, t2: 8 * t1, t4: 10 * t1 },
+        sessionTimer: { expires: sip.session_expires, minimum: sip.min_session_expires },
+      },
+      events: {
+        invite: (output, now) => this.#receiveInvite(output, now),
+        refused: (output, now) => this.#refused(output, now),
+        admits: (received, flow, now) => this.#door.admitsMessage(received, flow, now),
+        ...(message === undefined ? {} : { message }),
+        malformed: (flow, now) => this.#door.malformed(flow, now),
+        crashed: (error) => this.#crashed(error),
+      },
+    });
   }
 
   #liveCallContext(options: GatewayOptions): LiveCallContext {
     const { runtime, config } = options;
-    const dispatch = (outputs: UserAgentOutput[], now: Millis) => this.#dispatch(outputs, now);
     return {
       runtime,
       config,
@@ -192,113 +237,79 @@ export class Gateway {
       ports: new PortPool(runtime, config.rtp.ports),
       counters: this.counters,
       observer: this.#observer,
-      answer: (id, answer, now) => dispatch(this.#userAgent.answer(id, answer, now), now),
-      answerReinvite: (id, answer, now) =>
-        dispatch(this.#userAgent.answerReinvite(id, answer, now), now),
-      bye: (id, headers, now) => dispatch(this.#userAgent.hangup(id, headers, now), now),
+      agent: this.#agent,
       rescheduled: (live) => this.#reschedule(live),
       ended: (live) => {
         this.#calls.end(live);
         this.#deadlines.delete(live);
-        this.#admission.leave();
+        this.#door.leave(live.sourceAddress);
         this.counters.add("calls_ended");
       },
       gone: (live) => this.#calls.remove(live),
+      callById: (id) => this.#calls.byId(id),
+      refer: (live, _refer, referred) => this.#outbound.refer(live, referred),
     };
   }
 
-  #admits(address: string): boolean {
-    return this.#config.sip.refuse === "403" || this.#sources.allows(address);
-  }
-
-  #dispatch(outputs: readonly UserAgentOutput[], now: Millis): void {
-    for (const output of outputs) this.#handle(output, now);
-    this.#arm(now);
-  }
-
-  #handle(output: UserAgentOutput, now: Millis): void {
-    switch (output.type) {
-      case "send":
-        this.#observer.message?.("sent", output.message, output.flow);
-        return this.#signalling.send(output.flow, output.to, output.bytes);
-      case "invite":
-        return this.#receiveInvite(output.session, output.request, output.flow, now);
-      case "refused":
-        return this.#logRefusal(output.statusCode, output.reason, {
-          source: output.request.headers.get("Via") ?? "",
-        }, now);
-      case "ignored":
-        return this.counters.add("messages_ignored");
-      case "cancelled":
-        return this.#live(output.session)?.input((call, at) => call.cancelled(at));
-      case "bye":
-        return this.#live(output.session)?.input((call, at) => call.bye(at));
-      case "info": {
-        const { request } = output;
-        return this.#live(output.session)?.input((call, at) => call.info(request, at));
-      }
-      case "ack_timeout":
-        return this.#live(output.session)?.input((call, at) => call.ackTimeout(at));
-      case "acknowledged": {
-        const { body } = output.request;
-        return this.#live(output.session)?.input((call, at) => call.acknowledged(body, at));
-      }
-      case "reinvite": {
-        const { request, session } = output;
-        const host = this.#config.sip.advertise ?? "voicegw";
-        const live = this.#live(session);
-        if (live !== undefined) return live.input((call) => call.reinvite(request, host));
-        // The call is over for us already; only its BYE is still to be answered
-        return this.#context.answerReinvite(session, { statusCode: 481 }, now);
-      }
-      case "reinvite_acknowledged": {
-        const { body } = output.request;
-        return this.#live(output.session)?.input((call) => call.reinviteAcknowledged(body));
-      }
-    }
-  }
-
-  #live(session: SessionId): LiveCall | undefined {
-    return this.#calls.get(session);
-  }
-
   /** Everything that is looked at before a call costs anything, in its order. */
-  #receiveInvite(session: SessionId, request: SipRequest, flow: Flow, now: Millis): void {
+  #receiveInvite(invite: InviteOutput, now: Millis): void {
     this.counters.add("calls_received");
-    const source = formatSocketAddress(flow.remote);
-    const problem = this.#sources.allows(flow.remote.address)
-      ? this.#admission.enter(now)
-      : FORBIDDEN_SOURCE;
-    if (problem !== undefined) {
-      const refused = typeof problem === "string" ? unavailable(problem) : problem;
-      return this.#refuse(session, refused, source, now);
-    }
-    const made = makeCall({ request, flow, source }, {
+    const entered = this.#door.enter(invite, now);
+    if ("answer" in entered) return this.#refuse(invite, entered, now);
+    const { flow, session } = invite;
+    if (invite.replaces !== undefined) return this.#replace(invite, invite.replaces, now);
+    const made = makeCall(invite, entered, {
       config: this.#config,
       router: this.#router,
       runtime: this.#runtime,
       isSessionIdTaken: (id) => this.#calls.hasExplicitId(id),
     }, now);
     if ("answer" in made) {
-      this.#admission.leave();
-      return this.#refuse(session, made, source, now);
+      this.#door.leave(flow.remote.address);
+      return this.#refuse(invite, made, now);
     }
     const live = new LiveCall({ ...made, session }, this.#context);
     this.#calls.add(live);
+    this.#agent.own(session, live);
     live.input((call) => call.begin());
   }
 
-  #refuse(session: SessionId, refused: Refused, source: string, now: Millis): void {
+  /** An INVITE takes the place of a live call's session: that call goes on. RFC 3891 */
+  #replace(invite: InviteOutput, replaced: SessionId, now: Millis): void {
+    // It is no call of its own
+    this.#door.leave(invite.flow.remote.address);
+    const live = this.#calls.bySession(replaced);
+    if (live === undefined) {
+      const reason = "the call that Replaces names is over";
+      return this.#refuse(invite, { answer: { statusCode: 603 }, cause: "refused", reason }, now);
+    }
+    const reason = live.replace(invite);
+    if (reason === undefined) return;
     this.counters.add("calls_refused");
-    this.#logRefusal(refused.answer.statusCode, refused.reason, { source }, now);
-    this.#dispatch(this.#userAgent.answer(session, refused.answer, now), now);
+    this.#logRefusal(488, reason, formatSocketAddress(invite.flow.remote), now);
+  }
+
+  #refuse({ session, flow }: InviteOutput, refused: Refused, now: Millis): void {
+    const { answer, reason } = refused;
+    // A challenge is a question, and no refusal
+    if (reason !== "") {
+      this.counters.add("calls_refused");
+      this.#logRefusal(answer.statusCode, reason, formatSocketAddress(flow.remote), now);
+    }
+    this.#agent.perform((userAgent, at) => userAgent.answer(session, answer, at));
+  }
+
+  #refused(output: UserAgentOutput & { type: "refused" }, now: Millis): void {
+    const { statusCode, reason, flow } = output;
+    this.#door.refused(output, now);
+    this.#logRefusal(statusCode, reason, formatSocketAddress(flow.remote), now);
   }
 
   /** Says why a request was refused; a flood of them is counted, not logged. */
   #logRefusal(
     statusCode: number,
     reason: string,
-    fields: Readonly<Record<string, string>>,
+    source: string,
     now: Millis,
   ): void {
     if (now - this.#refusalsLoggedSince >= 1000) {
@@ -311,7 +322,7 @@ export class Gateway {
     }
     this.#refusalsLogged++;
     if (this.#refusalsLogged > REFUSALS_LOGGED_PER_SECOND) return;
-    this.#observer.log?.("info", `Refused with ${statusCode}: ${reason}`, fields);
+    this.#observer.log?.("info", `Refused with ${statusCode}: ${reason}`, { source });
   }
 
   #reschedule(live: LiveCall): void {
@@ -322,7 +333,7 @@ export class Gateway {
   }
 
   #arm(now: Millis): void {
-    const at = Math.min(this.#userAgent.deadline ?? Infinity, this.#deadlines.deadline ?? Infinity);
+    const at = this.#deadlines.deadline ?? Infinity;
     // A timer that fires too early asks again; only one that would be too late is replaced
     if (at >= this.#timerAt) return;
     this.#timer?.cancel();
@@ -339,19 +350,14 @@ export class Gateway {
       if (live === undefined) break;
       live.input((call, at) => call.timeout(at));
     }
-    this.#guarded(() => this.#dispatch(this.#userAgent.timeout(now), now));
+    this.#arm(now);
   }
 
   /** A bug of ours in the signalling costs one message and no other call. */
-  #guarded(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.counters.add("internal_errors");
-      const message = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.#observer.log?.("error", `Internal error: ${message}`, {});
-      this.#arm(this.#runtime.now());
-    }
+  #crashed(error: unknown): void {
+    this.counters.add("internal_errors");
+    const message = error instanceof Error ? error.stack ?? error.message : String(error);
+    this.#observer.log?.("error", `Internal error: ${message}`, {});
   }
 
   #pause(): Promise<void> {

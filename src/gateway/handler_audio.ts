@@ -27,6 +27,11 @@ export class HandlerAudio {
   #clearsUnderWay = 0;
   #droppedMs: Millis = 0;
 
+  /** Whether there is audio that waits for the media. */
+  get holdsAudio(): boolean {
+    return this.#heldBytes > 0;
+  }
+
   /** The media is open: what was held back is next. */
   open(media: MediaSession, now: Millis): void {
     this.#media = media;

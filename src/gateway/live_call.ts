@@ -1,34 +1,33 @@
 /**
- * One call in the world: joins its machine with its media, its ports and its handler, and does what the machine says.
- *
- * The packet's way through here: `#receiveRtp` → media → `audio` → handler, and handler → `#takeAudio` → media →
- * `packet` → socket. Nothing else stands in it.
+ * One call in the world: joins its machine with its signalling, its audio and its handler, and does what the machine
+ * says.
  *
  * @module
  */
 
 import type { Millis } from "../base/units.ts";
 import type { Call, CallEnd, CallOutput } from "../call/call.ts";
-import { type CallRecord, EMPTY_STATISTICS } from "../call/call_record.ts";
+import type { CallRecord } from "../call/call_record.ts";
 import type { EndEvent, StartEvent } from "../call/handler_message.ts";
 import type { LiveHandlerSpec } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import type { ClipStore } from "../handler/builtin/clip_store.ts";
 import { createHandler } from "../handler/create_handler.ts";
 import type { Handler, HandlerEnd } from "../handler/handler.ts";
-import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
-import { MediaSession } from "../media/media_session.ts";
-import { BindError, type Runtime } from "../runtime/ports.ts";
+import type { MediaEvent } from "../media/media_contract.ts";
+import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
-import type { SessionId } from "../sip/user_agent/output.ts";
-import type { Answer } from "../sip/user_agent/server_side.ts";
+import type { ReferRequest } from "../sip/dialog/refer.ts";
+import type { InviteOutput, SessionId, SessionOutput } from "../sip/user_agent/output.ts";
+import type { Agent, SessionOwner } from "./agent.ts";
 import { CallHost } from "./call_host.ts";
+import { CallMedia } from "./call_media.ts";
+import { CallSignalling } from "./call_signalling.ts";
 import type { Counters } from "./counters.ts";
-import { HandlerAudio } from "./handler_audio.ts";
-import { mediaChange } from "./media_change.ts";
-import type { ClockSlot, MediaClock, TimedSession } from "./media_clock.ts";
+import type { MediaClock } from "./media_clock.ts";
 import type { GatewayObserver, LogLevel } from "./observer.ts";
-import type { PortPair, PortPool } from "./port_pool.ts";
+import type { PortPool } from "./port_pool.ts";
+import type { ReferredCall } from "./referred_call.ts";
 
 /** What a live call asks of the gateway. */
 export interface LiveCallContext {
@@ -41,15 +40,20 @@ export interface LiveCallContext {
   readonly ports: PortPool;
   readonly counters: Counters;
   readonly observer: GatewayObserver;
-  answer(session: SessionId, answer: Answer, now: Millis): void;
-  answerReinvite(session: SessionId, answer: Answer, now: Millis): void;
-  bye(session: SessionId, headers: readonly (readonly [string, string])[], now: Millis): void;
+  readonly agent: Agent;
   /** The call's deadline may have moved. */
   rescheduled(live: LiveCall): void;
   /** The call is over; its handler may still wind down. Once. */
   ended(live: LiveCall): void;
   /** Nothing of the call is left, not even its handler. Once, after `ended`. */
   gone(live: LiveCall): void;
+  /** Another live call, by the id in its facts. Absent: calls cannot be joined with each other. */
+  readonly callById?: (id: string) => LiveCall | undefined;
+  /**
+   * The peer's REFER is accepted: place the call that it asks for, and report to `referred`. Where `sip.refer` does
+   * not allow that target, `referred.failed(603, …)`. Absent: every REFER is declined.
+   */
+  readonly refer?: (live: LiveCall, refer: ReferRequest, referred: ReferredCall) => void;
 }
 
 /** What a live call is made of. */
@@ -65,28 +69,64 @@ export interface LiveCallOptions {
 }
 
 /** One call. */
-export class LiveCall implements MediaSink, TimedSession {
+export class LiveCall implements SessionOwner {
   readonly call: Call;
+  /** The session of the INVITE that began the call; it names the call in tables, and may be over before it. */
   readonly session: SessionId;
   readonly explicitSessionId: string | undefined;
-  readonly #options: LiveCallOptions;
+  /** Address that the INVITE came from. */
+  readonly sourceAddress: string;
   readonly #context: LiveCallContext;
   readonly #startedAt: Millis;
-  readonly #audio = new HandlerAudio();
-  #ports: PortPair | undefined;
-  #media: MediaSession | undefined;
-  /** Of the media in the clock. */
-  #slot: ClockSlot | undefined;
-  #codec = "";
+  readonly #media: CallMedia;
+  readonly #signalling: CallSignalling;
   #handler: Handler | undefined;
 
   constructor(options: LiveCallOptions, context: LiveCallContext) {
-    this.call = options.call;
-    this.session = options.session;
-    this.explicitSessionId = options.explicitSessionId;
-    this.#options = options;
+    const { call, session, rtpAddress, signallingAddress, explicitSessionId } = options;
+    this.call = call;
+    this.session = session;
+    this.explicitSessionId = explicitSessionId;
+    this.sourceAddress = signallingAddress;
     this.#context = context;
     this.#startedAt = context.runtime.wallClock();
+    this.#media = new CallMedia({
+      context,
+      rtpAddress,
+      signallingAddress,
+      events: {
+        audio: (pcm) => this.#handler?.receiveAudio(pcm),
+        event: (event) => this.#mediaEvent(event),
+        crashed: (error, now) => this.#crashed(error, now),
+        failed: (error) => this.#reportError(error),
+      },
+    });
+    this.#signalling = new CallSignalling({
+      live: this,
+      context,
+      session,
+      takenOver: (address) => this.#takenOver(address),
+      formerGone: () => this.#media.forgetFormer(),
+    });
+  }
+
+  /** The session that the call has now: another than `session` once somebody took the caller's place. */
+  get currentSession(): SessionId {
+    return this.#signalling.session;
+  }
+
+  /** What the user agent tells of the call's session. */
+  receive(output: SessionOutput): void {
+    this.#signalling.receive(output);
+  }
+
+  /**
+   * An INVITE came that names the call's session in Replaces. RFC 3891
+   *
+   * @returns Why it was refused. It is answered in either case, and its session is the call's or gone.
+   */
+  replace(invite: InviteOutput): string | undefined {
+    return this.#signalling.replace(invite);
   }
 
   /**
@@ -100,7 +140,7 @@ export class LiveCall implements MediaSink, TimedSession {
     } catch (error) {
       this.#crashed(error, now);
     }
-    this.#mediaTouched(now);
+    this.#media.touched(now);
     this.#context.rescheduled(this);
   }
 
@@ -109,46 +149,12 @@ export class LiveCall implements MediaSink, TimedSession {
     this.#handler?.kill();
   }
 
-  /** Of the call's media; the call's own is with its machine. */
-  get deadline(): Millis {
-    return this.#media?.deadline ?? Infinity;
-  }
-
-  /** What falls due in the call's media. */
-  timeout(now: Millis): void {
-    try {
-      this.#media?.timeout(now);
-    } catch (error) {
-      this.#crashed(error, now);
-    }
-  }
-
-  audio(pcm: Uint8Array): void {
-    this.#handler?.receiveAudio(pcm);
-  }
-
-  packet(bytes: Uint8Array, port: number, address: string): void {
-    this.#ports?.rtp.send(bytes, port, address);
-  }
-
-  event(event: MediaEvent): void {
-    if (event.type === "room") this.#handler?.resumeAudio();
-    else this.input((call, now) => call.mediaEvent(event, now));
-  }
-
   #perform(outputs: readonly CallOutput[], now: Millis): void {
     for (const output of outputs) this.#do(output, now);
   }
 
   #do(output: CallOutput, now: Millis): void {
-    const { session } = this;
     switch (output.type) {
-      case "answer":
-        return this.#answer(output.answer, now);
-      case "answer_reinvite":
-        return this.#context.answerReinvite(session, output.answer, now);
-      case "bye":
-        return this.#context.bye(session, output.headers, now);
       case "bind_rtp":
         return void this.#bindRtp();
       case "start_handler":
@@ -158,114 +164,89 @@ export class LiveCall implements MediaSink, TimedSession {
       case "open_media":
         return this.#openMedia(output.media, now);
       case "renegotiate_media":
-        return this.#media?.renegotiate(mediaChange(output.media), now);
+        return this.#media.renegotiate(output.media, now);
       case "mark":
-        return this.#audio.mark(output.name, now);
+        return this.#media.mark(output.name, now);
       case "clear": {
-        const heard = this.#audio.endClear(now);
+        const heard = this.#media.endClear(now);
         this.#handler?.resumeAudio();
         return this.#perform(this.call.cleared(heard), now);
       }
       case "finish":
-        return this.#media?.finish(now);
+        return this.#media.finish(now);
       case "handler_failed":
         return this.#handlerFailed(output.reason, output.next, now);
       case "ended":
         return this.#end(output.end, now);
+      case "answer":
+        if (output.answer.statusCode >= 200 && output.answer.statusCode < 300) this.#answered(now);
+        return this.#signalling.perform(output);
+      default:
+        return this.#signalling.perform(output);
     }
   }
 
-  #answer(answer: Answer, now: Millis): void {
-    if (answer.statusCode >= 200 && answer.statusCode < 300) {
-      this.#context.counters.add("calls_answered");
-      this.#context.observer.callAnswered?.(this.call.facts);
-    }
-    this.#context.answer(this.session, answer, now);
+  #answered(now: Millis): void {
+    const { counters, observer } = this.#context;
+    counters.add("calls_answered");
+    observer.callAnswered?.(this.call.facts);
+    this.#media.answered(now);
   }
 
   async #bindRtp(): Promise<void> {
-    const { ports, counters, runtime } = this.#context;
-    let pair: PortPair | undefined;
-    let problem = `rtp.ports: no free pair of ports among ${ports.capacity}`;
-    try {
-      pair = await ports.take(
-        this.#options.rtpAddress,
-        (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
-        () => counters.add("rtcp_packets_received"),
-      );
-    } catch (error) {
-      if (!(error instanceof BindError)) throw error;
-      problem = error.message;
-    }
-    if (pair === undefined) {
-      this.#log("warning", `Refused: ${problem}`);
-      return this.input((call, now) => call.rtpUnavailable(problem, now));
+    const bound = await this.#media.bind();
+    if (typeof bound === "string") {
+      this.#log("warning", `Refused: ${bound}`);
+      return this.input((call, now) => call.rtpUnavailable(bound, now));
     }
     // The caller may have given up in the meantime
-    if (this.call.state !== "binding") return pair.close();
-    this.#ports = pair;
-    const { port } = pair.rtp.local;
-    this.input((call, now) => call.rtpBound(port, now));
+    if (this.call.state === "binding") this.input((call, now) => call.rtpBound(bound, now));
+    else this.#media.close(this.#context.runtime.now());
   }
 
-  #receiveRtp(data: Uint8Array, port: number, address: string, now: Millis): void {
-    const media = this.#media;
-    if (media === undefined) return;
-    try {
-      media.receive(data, port, address, now);
-    } catch (error) {
-      return this.#crashed(error, now);
-    }
-    this.#mediaTouched(now);
+  #mediaEvent(event: MediaEvent): void {
+    if (event.type === "room") this.#handler?.resumeAudio();
+    else if (event.type !== "latched") this.input((call, now) => call.mediaEvent(event, now));
   }
 
   #takeAudio(pcm: Uint8Array): boolean {
+    // The caller is to know where early media comes from before it comes
+    if (this.call.state === "ringing") this.input((call) => call.handlerWrote());
     const now = this.#context.runtime.now();
     let more = true;
     try {
-      more = this.#audio.write(pcm, now);
+      more = this.#media.write(pcm, now);
     } catch (error) {
       this.#crashed(error, now);
     }
-    this.#mediaTouched(now);
+    this.#media.touched(now);
     return more;
   }
 
-  #mediaTouched(now: Millis): void {
-    if (this.#slot !== undefined) this.#context.clock.touched(this.#slot, now);
+  #openMedia(agreed: NegotiatedMedia, now: Millis): void {
+    const isAnswered = this.call.state !== "ringing";
+    if (!isAnswered && this.#media.holdsAudio) this.#perform(this.call.handlerWrote(), now);
+    this.#media.open(agreed, isAnswered, now);
+    this.#handler?.resumeAudio();
   }
 
-  #openMedia(agreed: NegotiatedMedia, now: Millis): void {
-    const { config, clock, runtime } = this.#context;
-    const media = new MediaSession(
-      {
-        ...mediaChange(agreed),
-        signallingAddress: this.#options.signallingAddress,
-        latch: config.rtp.latch,
-        timeout: config.rtp.timeout,
-        random: runtime.random,
-      },
-      this,
-      now,
-    );
-    this.#media = media;
-    this.#codec = agreed.codec;
-    this.#audio.open(media, now);
-    this.#slot = clock.add(this, now);
-    this.#handler?.resumeAudio();
+  /** Somebody else takes the caller's place. */
+  #takenOver(signallingAddress: string): void {
+    this.#media.takeOver(signallingAddress, this.#context.runtime.now());
+    this.#log("info", `Another session takes the caller's place, from ${signallingAddress}`);
   }
 
   #startHandler(spec: LiveHandlerSpec, event: StartEvent, now: Millis): void {
     const { runtime, environment, clipStore } = this.#context;
-    this.#audio.reset(now);
+    this.#media.reset(now);
     const host = new CallHost({
       live: this,
       context: this.#context,
       takeAudio: (pcm) => this.#takeAudio(pcm),
       beginClear: () => {
         const at = runtime.now();
-        this.#audio.beginClear(at);
-        this.#mediaTouched(at);
+        this.#media.beginClear(at);
+        this.#media.touched(at);
       },
       ended: (ended) => this.#handlerEnded(host, ended),
     });
@@ -291,24 +272,13 @@ export class LiveCall implements MediaSink, TimedSession {
     this.#context.counters.add("calls_failed");
     const then = next === undefined ? "the call ends" : `on_error goes on with ${next}`;
     this.#log("warning", `Handler failed: ${reason}; ${then}`);
-    this.#audio.reset(now);
+    this.#media.reset(now);
   }
 
   #end(end: CallEnd, now: Millis): void {
-    const { clock, observer } = this.#context;
-    const media = this.#media;
-    try {
-      media?.stop(now);
-    } catch (error) {
-      // The call ends all the same, and with it everything that it holds
-      this.#reportError(error);
-    }
-    const statistics = media?.statistics() ?? EMPTY_STATISTICS;
-    if (this.#slot !== undefined) clock.remove(this.#slot);
-    this.#slot = undefined;
-    this.#media = undefined;
-    this.#ports?.close();
-    this.#ports = undefined;
+    const { observer } = this.#context;
+    const statistics = this.#media.close(now);
+    this.#signalling.close();
     const event: EndEvent = {
       event: "end",
       cause: end.cause,
@@ -325,7 +295,7 @@ export class LiveCall implements MediaSink, TimedSession {
       cause: end.cause,
       detail: end.detail,
       sip_status: end.sipStatus,
-      codec: this.#codec,
+      codec: this.#media.codec,
       statistics,
     };
     this.#context.ended(this);

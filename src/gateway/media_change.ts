@@ -7,11 +7,15 @@
 import type { MediaChange } from "../media/media_contract.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 
-/** Payload types, packet time, direction and address of an agreement. */
+/** Stands for a payload type that was not agreed on: no packet has it. */
+const NO_PAYLOAD_TYPE = -1;
+
+/**
+ * Payload types, packet time, direction and address of an agreement. Every key is there: what an agreement before it
+ * had and this one lacks does not go on.
+ */
 export function mediaChange(agreed: NegotiatedMedia) {
   const { codec, payloadType, receivePayloadType, ptime, remote, direction } = agreed;
-  const send = agreed.telephoneEventPayloadType;
-  const receive = agreed.receiveTelephoneEventPayloadType;
   return {
     codec,
     payloadType,
@@ -19,7 +23,7 @@ export function mediaChange(agreed: NegotiatedMedia) {
     ptime,
     remote,
     direction,
-    ...(send === undefined ? {} : { telephoneEventPayloadType: send }),
-    ...(receive === undefined ? {} : { receiveTelephoneEventPayloadType: receive }),
+    telephoneEventPayloadType: agreed.telephoneEventPayloadType ?? NO_PAYLOAD_TYPE,
+    receiveTelephoneEventPayloadType: agreed.receiveTelephoneEventPayloadType ?? NO_PAYLOAD_TYPE,
   } satisfies MediaChange;
 }

@@ -29,18 +29,44 @@ export interface OutboundAudioOptions {
 const CHUNK_SAMPLES = 800;
 
 /** How long a key is pressed. */
-const DIGIT_DURATION: Millis = 160;
+export const DIGIT_DURATION: Millis = 160;
 
-/** Plays and listens from the answer of a call to its end. */
+/** Sound, in the pieces that it came in. */
+class Recording {
+  readonly #parts: Int16Array[] = [];
+
+  /** Copies s16le samples. */
+  add(pcm: Uint8Array): void {
+    const samples = new Int16Array(pcm.length >> 1);
+    new Uint8Array(samples.buffer).set(pcm.subarray(0, samples.length * 2));
+    this.#parts.push(samples);
+  }
+
+  whole(): Int16Array {
+    const whole = new Int16Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of this.#parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+}
+
+/** Listens from the first description of the peer on, plays from the answer on, and does neither after the end. */
 export class OutboundAudio implements MediaSink {
   readonly #options: OutboundAudioOptions;
   readonly #clock: MediaClock;
-  readonly #heard: Int16Array[] = [];
+  /** Before the answer, and since. */
+  readonly #early = new Recording();
+  readonly #heard = new Recording();
   #media: MediaSession | undefined;
   /** Of the media in the clock. */
   #slot: ClockSlot = 0;
   #written = 0;
-  #finished = false;
+  #state: "listening" | "playing" | "finished" = "listening";
+  /** Packets that had come when the call was answered. */
+  #packetsBefore = 0;
   #firstPacketAt: Millis | undefined;
   #statistics: MediaStatistics = EMPTY_STATISTICS;
 
@@ -49,7 +75,7 @@ export class OutboundAudio implements MediaSink {
     this.#clock = new MediaClock(options.runtime);
   }
 
-  /** When the peer's first packet came; one that does not belong to the call does not count. */
+  /** When the peer's first packet after the answer came; one that does not belong to the call does not count. */
   get firstPacketAt(): Millis | undefined {
     return this.#firstPacketAt;
   }
@@ -59,22 +85,30 @@ export class OutboundAudio implements MediaSink {
     return this.#statistics;
   }
 
-  /** Everything that was heard so far, at 8 kHz. */
+  /** Everything that was heard since the answer, at 8 kHz. */
   heard(): Int16Array {
-    const whole = new Int16Array(this.#heard.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of this.#heard) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return this.#heard.whole();
   }
 
-  /** The call is answered: presses the keys, then plays the sound. */
-  start(agreed: MediaOptions, now: Millis): void {
+  /** Everything that was heard before the answer: ringing, announcements. */
+  early(): Int16Array {
+    return this.#early.whole();
+  }
+
+  /** The peer has described its audio, or described it anew: from now on we listen. */
+  agree(agreed: MediaOptions, now: Millis): void {
+    if (this.#media !== undefined) return this.renegotiate(agreed, now);
     const media = new MediaSession(agreed, this, now);
     this.#media = media;
     this.#slot = this.#clock.add(media, now);
+  }
+
+  /** The call is answered: presses the keys, if telephone-events were agreed on, then plays the sound. */
+  start(now: Millis): void {
+    const media = this.#media;
+    if (media === undefined || this.#state !== "listening") return;
+    this.#state = "playing";
+    this.#packetsBefore = media.statistics().packets_received;
     const { digits } = this.#options;
     if (digits !== "") media.sendDigits(digits, DIGIT_DURATION, now);
     this.#write(media, now);
@@ -85,8 +119,9 @@ export class OutboundAudio implements MediaSink {
     const media = this.#media;
     if (media === undefined) return;
     media.receive(data, port, address, now);
-    if (this.#firstPacketAt === undefined && media.statistics().packets_received > 0) {
-      this.#firstPacketAt = now;
+    if (this.#state !== "listening" && this.#firstPacketAt === undefined) {
+      const { packets_received } = media.statistics();
+      if (packets_received > this.#packetsBefore) this.#firstPacketAt = now;
     }
     this.#clock.touched(this.#slot, now);
   }
@@ -97,7 +132,7 @@ export class OutboundAudio implements MediaSink {
     this.#clock.touched(this.#slot, now);
   }
 
-  /** Ends both ways. Nothing happens before `start`, and the second time. */
+  /** Ends both ways. Nothing happens before `agree`, and the second time. */
   stop(now: Millis): void {
     const media = this.#media;
     if (media === undefined) return;
@@ -108,9 +143,8 @@ export class OutboundAudio implements MediaSink {
   }
 
   audio(pcm: Uint8Array): void {
-    const samples = new Int16Array(pcm.length >> 1);
-    new Uint8Array(samples.buffer).set(pcm.subarray(0, samples.length * 2));
-    this.#heard.push(samples);
+    if (this.#state === "listening") this.#early.add(pcm);
+    else this.#heard.add(pcm);
   }
 
   packet(bytes: Uint8Array, port: number, address: string): void {
@@ -127,7 +161,7 @@ export class OutboundAudio implements MediaSink {
   /** Hands over as much of the sound as there is room for. */
   #write(media: MediaSession, now: Millis): void {
     const { sound } = this.#options;
-    if (this.#finished) return;
+    if (this.#state !== "playing") return;
     let hasRoom = true;
     while (hasRoom && this.#written < sound.length) {
       const chunk = sound.slice(this.#written, this.#written + CHUNK_SAMPLES);
@@ -135,7 +169,7 @@ export class OutboundAudio implements MediaSink {
       hasRoom = media.write(new Uint8Array(chunk.buffer), now);
     }
     if (this.#written === sound.length) {
-      this.#finished = true;
+      this.#state = "finished";
       media.finish(now);
     }
     this.#clock.touched(this.#slot, now);

@@ -1,34 +1,29 @@
 /**
- * One call that we place: a gateway for a single call, with its own SIP socket, user agent and
- * ports.
+ * One call that we place: a gateway for a single call, with its own SIP sockets, user agent and ports.
  *
- * What is played and heard is left to `outbound_audio.ts`.
+ * Whom it is tried at is left to `dialer.ts`, what is described, played and heard to `outbound_media.ts`.
  *
  * @module
  */
 
-import { randomUint32 } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
-import { SessionMedia } from "../call/session_media.ts";
-import type { Runtime, Timer } from "../runtime/ports.ts";
+import { EMPTY_STATISTICS } from "../call/call_record.ts";
+import { BindError, type Runtime, type Timer } from "../runtime/ports.ts";
+import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
+import type { SipResponse } from "../sip/message/message.ts";
 import { DEFAULT_TIMERS } from "../sip/transaction/timers.ts";
-import {
-  SDP_CONTENT_TYPE,
-  type SessionId,
-  type UserAgentOutput,
-} from "../sip/user_agent/output.ts";
-import { UserAgent } from "../sip/user_agent/user_agent.ts";
-import { Counters } from "./counters.ts";
-import { mediaChange } from "./media_change.ts";
-import { OutboundAudio } from "./outbound_audio.ts";
+import type { SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
+import { Agent, type SessionOwner } from "./agent.ts";
+import { dial, type Dialer, type DialResult } from "./dialer.ts";
+import { InfoDigits, mayTakeInfo } from "./outbound_info.ts";
+import { OutboundMedia } from "./outbound_media.ts";
 import {
   OutboundCallError,
   type OutboundCallOptions,
   type OutboundCallResult,
 } from "./outbound_options.ts";
-import { resolveTarget } from "./outbound_target.ts";
-import { type PortPair, PortPool } from "./port_pool.ts";
-import { Signalling } from "./signalling.ts";
+import type { DialAttempt } from "./outbound_queue.ts";
+import { asRoute, parseTarget } from "./outbound_target.ts";
 
 /**
  * Where the call stands: sockets are being bound; the INVITE is out; the 2xx came; our BYE or
@@ -42,11 +37,12 @@ interface Status {
   readonly phrase: string;
 }
 
-const NO_ANSWER: Status = { code: 408, phrase: "No answer" };
 const CANCELLED: Status = { code: 487, phrase: "Cancelled" };
 
 /** How long we wait for the answer to our BYE or CANCEL: a little over 64·T1. */
 const FAREWELL: Millis = 33_000;
+
+const NORMAL_CLEARING = [["Reason", 'Q.850;cause=16;text="Normal call clearing"']] as const;
 
 /** Places a call and resolves when it is over and everything is closed. */
 export async function placeCall(options: OutboundCallOptions): Promise<OutboundCallResult> {
@@ -58,67 +54,36 @@ export async function placeCall(options: OutboundCallOptions): Promise<OutboundC
   }
 }
 
-class OutboundCall {
+class OutboundCall implements SessionOwner {
   readonly #options: OutboundCallOptions;
   readonly #runtime: Runtime;
-  readonly #signalling: Signalling;
-  readonly #userAgent: UserAgent;
-  readonly #description: SessionMedia;
-  readonly #audio: OutboundAudio;
+  readonly #infoDigits: InfoDigits;
+  #agent: Agent | undefined;
+  #dialer: Dialer | undefined;
+  #media: OutboundMedia | undefined;
   #state: State = "preparing";
   /** Ends the state that we are in, if nothing else does. */
   #stateTimer: Timer | undefined;
-  #userAgentTimer: Timer | undefined;
-  #ports: PortPair | undefined;
   #session: SessionId = "";
   #responded = false;
   #status: Status = { code: 0, phrase: "" };
-  #invitedAt: Millis = 0;
+  #attempts: readonly DialAttempt[] = [];
+  #invitedAt: Millis | undefined;
   #finalAt: Millis = 0;
   #endedAt: Millis = 0;
   #endedBy: OutboundCallResult["endedBy"] = "nobody";
   #peerReason = "";
   #codec = "";
+  /** What is still to be sent before we hang up by ourselves. */
+  readonly #unfinished = new Set<"sound" | "keys">(["sound"]);
+  #unsentDigits = "";
   #over: () => void = () => {};
-  readonly #aborted = () => this.#leave(CANCELLED);
+  readonly #aborted = () => this.#leave();
 
   constructor(options: OutboundCallOptions) {
     this.#options = options;
     this.#runtime = options.runtime;
-    this.#signalling = new Signalling({
-      runtime: options.runtime,
-      listen: [{ transport: "udp", address: options.localAddress, port: 0 }],
-      counters: new Counters(),
-      events: {
-        admits: () => true,
-        receive: (message, flow, now) => {
-          options.onMessage?.("received", message, now);
-          this.#responded ||= message.type === "response";
-          this.#dispatch(this.#userAgent.receive(message, flow, now), now);
-        },
-        malformed: () => {},
-        failed: (flow, now) => this.#dispatch(this.#userAgent.transportFailed(flow, now), now),
-      },
-    });
-    this.#userAgent = new UserAgent({
-      random: options.runtime.random,
-      identity: (flow) => this.#signalling.identity(flow),
-    });
-    this.#description = new SessionMedia({
-      address: options.localAddress,
-      codecs: options.codecs,
-      dtmfPayloadType: 101,
-      sdpSessionId: `${randomUint32(options.runtime.random)}`,
-    });
-    this.#audio = new OutboundAudio({
-      runtime: options.runtime,
-      sound: options.sound,
-      digits: options.digits,
-      send: (bytes, port, address) => this.#ports?.rtp.send(bytes, port, address),
-      played: () => {
-        if (options.duration === undefined) this.#hangupAfter(options.linger);
-      },
-    });
+    this.#infoDigits = new InfoDigits(options.digits);
   }
 
   async run(): Promise<OutboundCallResult> {
@@ -128,7 +93,7 @@ class OutboundCall {
     const { signal } = this.#options;
     signal?.addEventListener("abort", this.#aborted);
     if (signal?.aborted === true) this.#aborted();
-    await this.#start();
+    else await this.#start();
     await over;
     return this.#result();
   }
@@ -137,47 +102,135 @@ class OutboundCall {
   close(): void {
     this.#options.signal?.removeEventListener("abort", this.#aborted);
     this.#enter("over");
-    this.#userAgentTimer?.cancel();
-    this.#audio.stop(this.#runtime.now());
-    this.#ports?.close();
-    this.#signalling.close();
+    this.#media?.close(this.#runtime.now());
+    this.#agent?.close();
   }
 
-  /** Binds, and sends the INVITE, unless the call was ended before. */
+  /** What happens to the call once it is answered, and what only we can answer before. */
+  receive(output: SessionOutput, now: Millis): void {
+    const { session } = output;
+    const agent = this.#agent;
+    const media = this.#media;
+    if (agent === undefined || media === undefined) return;
+    switch (output.type) {
+      case "reinvite": {
+        const answer = media.answerTo(output.request.body, now);
+        return agent.perform((ua, at) => ua.answerReinvite(session, answer, at));
+      }
+      case "offer": {
+        const answer = media.answerTo(output.request.body, now);
+        return agent.perform((ua, at) => ua.answerOffer(session, answer, at));
+      }
+      case "refer":
+        return agent.perform((ua, at) => ua.answerRefer(session, { statusCode: 603 }, at));
+      case "reinvite_due":
+        return this.#refresh(media);
+      case "reinvite_accepted":
+        return void media.agree(output.response.body, now);
+      case "responded":
+        if (output.method === "INFO") this.#keyAnswered(output.statusCode);
+        return;
+      case "session_expired":
+        return this.#hangup(now);
+      case "bye":
+        if (this.#state !== "answered") return;
+        this.#endedBy = "callee";
+        this.#peerReason = output.request.headers.get("Reason") ?? "";
+        return;
+      case "terminated":
+        return this.#finish(now);
+    }
+  }
+
+  /** Binds, and has the call placed, unless it was ended before. */
   async #start(): Promise<void> {
-    const target = await resolveTarget(this.#options.target, this.#runtime);
-    await this.#signalling.open();
-    this.#ports = await this.#bind();
-    this.#description.port = this.#ports.rtp.local.port;
-    const flow = await this.#signalling.flowTo("udp", target);
-    if (flow === undefined) throw new OutboundCallError("There is no UDP socket to call from");
+    const { target, proxy } = this.#options;
+    parseTarget(target);
+    const routes = proxy === undefined ? [] : [asRoute(proxy)];
+    const agent = await this.#open();
+    const hops = await agent.locate(target, { routes });
+    const [hop] = hops;
     if (this.#state !== "preparing") return;
-    const now = this.#runtime.now();
-    this.#invitedAt = now;
+    if (hop === undefined) {
+      const { host } = parseTarget(proxy === undefined ? target : proxy.replace(/[<>]/g, ""));
+      throw new OutboundCallError(`Cannot look up "${host}": no such host`);
+    }
+    const media = await OutboundMedia.open(this.#options, {
+      address: this.#options.localAddress ?? hop.flow.local.address,
+      played: () => this.#finished("sound"),
+    });
+    this.#media = media;
+    if (this.#state !== "preparing") return;
     this.#enter("calling");
-    this.#afterwards(this.#options.ringTimeout, () => this.#giveUp());
-    const { session, outputs } = this.#userAgent.invite({
-      requestUri: this.#options.target,
-      from: this.#options.from,
-      to: `<${this.#options.target}>`,
-      flow,
-      target,
-      headers: this.#options.headers,
-      body: { bytes: this.#description.offer(), contentType: SDP_CONTENT_TYPE },
-    }, now);
-    this.#session = session;
-    this.#dispatch(outputs, now);
+    this.#dial(agent, routes, media.offer());
   }
 
-  async #bind(): Promise<PortPair> {
-    const pool = new PortPool(this.#runtime, this.#options.ports);
-    const pair = await pool.take(
-      this.#options.localAddress,
-      (data, port, address) => this.#audio.receive(data, port, address, this.#runtime.now()),
-      () => {},
-    );
-    if (pair !== undefined) return pair;
-    throw new OutboundCallError("There is no free pair of ports for RTP: name others with --ports");
+  #dial(agent: Agent, routes: readonly string[], body: SipBody): void {
+    const { target, from, headers, credentials, ringTimeout, redirects } = this.#options;
+    this.#dialer = dial(agent, {
+      runtime: this.#runtime,
+      uris: [target],
+      from,
+      headers,
+      body,
+      credentials,
+      routes,
+      ringTimeout,
+      redirects: redirects ?? "follow",
+      owner: this,
+      events: {
+        trying: (_candidate, _hops, now) => {
+          this.#invitedAt ??= now;
+        },
+        progress: ({ response }, now) => {
+          // Ringing tones and announcements come before the answer, if at all
+          if (response.body.length > 0) this.#media?.agree(response.body, now);
+        },
+        done: (result, now) => this.#decided(result, now),
+        settled: (now) => this.#finish(now),
+      },
+    });
+  }
+
+  /** Sockets for datagrams of both families, unless we are told where to call from; connections need none. */
+  async #open(): Promise<Agent> {
+    const { localAddress } = this.#options;
+    if (localAddress !== undefined) return await this.#openOn([localAddress]);
+    try {
+      return await this.#openOn(["0.0.0.0", "::"]);
+    } catch (error) {
+      // There are machines without IPv6
+      if (!(error instanceof BindError)) throw error;
+      return await this.#openOn(["0.0.0.0"]);
+    }
+  }
+
+  async #openOn(addresses: readonly string[]): Promise<Agent> {
+    const { runtime, tls, onMessage } = this.#options;
+    const agent = new Agent({
+      runtime,
+      signalling: {
+        listen: addresses.map((address) => ({ transport: "udp", address, port: 0 })),
+        counters: { add: () => {} },
+        ...(tls === undefined ? {} : { tls: { client: tls } }),
+      },
+      admits: () => true,
+      userAgent: {},
+      events: {
+        invite: ({ session }) =>
+          agent.perform((ua, now) => ua.answer(session, { statusCode: 486 }, now)),
+        message: (direction, message, _flow, now) => {
+          if (direction === "received") this.#responded ||= message.type === "response";
+          onMessage?.(direction, message, now);
+        },
+        crashed: (error) => {
+          throw error;
+        },
+      },
+    });
+    await agent.open();
+    this.#agent = agent;
+    return agent;
   }
 
   /** Enters a state; the timer of the one before is stopped. */
@@ -193,75 +246,74 @@ class OutboundCall {
     this.#stateTimer = this.#runtime.setTimer(act, delay);
   }
 
-  #dispatch(outputs: readonly UserAgentOutput[], now: Millis): void {
-    for (const output of outputs) this.#handle(output, now);
-    this.#arm(now);
+  /** What became of the INVITE is known. */
+  #decided(result: DialResult, now: Millis): void {
+    this.#attempts = result.attempts;
+    if (result.type === "accepted") return this.#accepted(result, now);
+    // The last one is what the status tells of
+    this.#attempts = result.attempts.slice(0, -1);
+    const { statusCode, reasonPhrase, cause } = result;
+    this.#decide({ code: statusCode, phrase: reasonPhrase }, now);
+    this.#enter("leaving");
+    // Where nothing came at all there is nothing to cancel, nor to wait for
+    if (cause === "unanswered" && !this.#responded) return this.#finish(now);
+    this.#awaitFarewell(now);
   }
 
-  #handle(output: UserAgentOutput, now: Millis): void {
-    switch (output.type) {
-      case "send":
-        this.#options.onMessage?.("sent", output.message, now);
-        return this.#signalling.send(output.flow, output.to, output.bytes);
-      case "accepted":
-        return this.#accepted(output.response.body, output.response.reasonPhrase, now);
-      case "rejected":
-        // The 487 that our CANCEL brings does not say why there was a CANCEL
-        if (this.#state !== "calling") return;
-        return this.#decide({ code: output.statusCode, phrase: output.reasonPhrase }, now);
-      case "reinvite":
-        return this.#answerReinvite(output.request.body, now);
-      case "bye":
-        if (this.#state !== "answered") return;
-        this.#endedBy = "callee";
-        this.#peerReason = output.request.headers.get("Reason") ?? "";
-        return;
-      case "terminated":
-        return this.#finish(now);
-    }
-  }
-
-  #accepted(body: Uint8Array, phrase: string, now: Millis): void {
+  #accepted({ session, response }: DialResult & { type: "accepted" }, now: Millis): void {
+    const phrase = response.reasonPhrase;
+    this.#session = session;
     this.#enter("answered");
-    const agreed = this.#description.accept(body);
-    if (!agreed.ok) {
-      this.#decide(
-        { code: 200, phrase: `${phrase}, but its SDP is no use: ${agreed.reason}` },
-        now,
-      );
+    const problem = this.#media?.agree(response.body, now);
+    const agreed = this.#media?.current;
+    if (problem !== undefined || agreed === undefined) {
+      this.#decide({ code: 200, phrase: `${phrase}, but its SDP is no use: ${problem}` }, now);
       return this.#hangup(now);
     }
     this.#decide({ code: 200, phrase }, now);
-    this.#codec = agreed.media.codec;
+    this.#codec = agreed.codec;
     if (this.#options.duration !== undefined) this.#hangupAfter(this.#options.duration);
-    this.#audio.start(
-      {
-        ...mediaChange(agreed.media),
-        signallingAddress: agreed.media.remote?.address ?? "",
-        latch: "auto",
-        timeout: 0,
-        random: this.#runtime.random,
-      },
-      now,
-    );
+    this.#pressKeys(agreed, response);
+    this.#media?.audio.start(now);
   }
 
-  /** What became of the INVITE is known. */
   #decide(status: Status, now: Millis): void {
     this.#status = status;
     this.#finalAt = now;
   }
 
-  #answerReinvite(body: Uint8Array, now: Millis): void {
-    const agreed = body.length > 0 ? this.#description.negotiate(body) : undefined;
-    const answer = agreed?.ok === true
-      ? {
-        statusCode: 200,
-        body: { bytes: this.#description.lastAnswer, contentType: SDP_CONTENT_TYPE },
-      }
-      : { statusCode: 488 };
-    if (agreed?.ok === true) this.#audio.renegotiate(mediaChange(agreed.media), now);
-    this.#dispatch(this.#userAgent.answerReinvite(this.#session, answer, now), now);
+  /** RFC 4028 §7.4: by the description as it is. */
+  #refresh(media: OutboundMedia): void {
+    this.#agent?.perform((ua, now) => ua.reinvite(this.#session, { body: media.offer() }, now));
+  }
+
+  /** Keys that telephone-events cannot carry are sent by INFO, if the callee takes that. */
+  #pressKeys(agreed: NegotiatedMedia, response: SipResponse): void {
+    const { digits } = this.#options;
+    if (digits === "" || agreed.telephoneEventPayloadType !== undefined) return;
+    this.#unsentDigits = digits;
+    if (!mayTakeInfo(response)) return;
+    this.#unfinished.add("keys");
+    this.#sendKey();
+  }
+
+  #sendKey(): void {
+    const request = this.#infoDigits.next();
+    if (request === undefined) return;
+    this.#agent?.perform((ua, now) => ua.send(this.#session, request, now));
+  }
+
+  #keyAnswered(statusCode: number): void {
+    const isMore = this.#infoDigits.answered(statusCode);
+    this.#unsentDigits = this.#infoDigits.waiting;
+    if (isMore && this.#state === "answered") this.#sendKey();
+    else this.#finished("keys");
+  }
+
+  #finished(what: "sound" | "keys"): void {
+    this.#unfinished.delete(what);
+    if (this.#unfinished.size > 0 || this.#options.duration !== undefined) return;
+    this.#hangupAfter(this.#options.linger);
   }
 
   #hangupAfter(delay: Millis): void {
@@ -269,25 +321,16 @@ class OutboundCall {
     this.#afterwards(delay, () => this.#hangup(this.#runtime.now()));
   }
 
-  /** Nobody answered in time. Where nothing came at all there is nothing to cancel, nor to wait for. */
-  #giveUp(): void {
-    this.#leave(NO_ANSWER);
-    if (!this.#responded) this.#finish(this.#runtime.now());
-  }
-
-  /** We want no more of it, wherever it stands; `unanswered` is what becomes of the INVITE then. */
-  #leave(unanswered: Status): void {
+  /** We want no more of it, wherever it stands. */
+  #leave(): void {
     const now = this.#runtime.now();
     switch (this.#state) {
       case "preparing":
         this.#invitedAt = now;
-        this.#decide(unanswered, now);
+        this.#decide(CANCELLED, now);
         return this.#finish(now);
       case "calling":
-        this.#decide(unanswered, now);
-        this.#enter("leaving");
-        this.#dispatch(this.#userAgent.cancel(this.#session, now), now);
-        return this.#awaitFarewell(now);
+        return this.#dialer?.cancel();
       case "answered":
         return this.#hangup(now);
       case "leaving":
@@ -296,13 +339,13 @@ class OutboundCall {
   }
 
   #hangup(now: Millis): void {
+    if (this.#state !== "answered") return;
     this.#enter("leaving");
     this.#endedBy = "caller";
     // The sound ends with the call, not with the answer to the BYE
     this.#silence(now);
     this.#awaitFarewell(now);
-    const reason = [["Reason", 'Q.850;cause=16;text="Normal call clearing"']] as const;
-    this.#dispatch(this.#userAgent.hangup(this.#session, reason, now), now);
+    this.#agent?.perform((ua, at) => ua.hangup(this.#session, NORMAL_CLEARING, at));
   }
 
   /**
@@ -312,7 +355,7 @@ class OutboundCall {
   #awaitFarewell(now: Millis): void {
     if (this.#state !== "leaving") return;
     if (this.#responded) return this.#afterwards(FAREWELL, () => this.#finish(this.#runtime.now()));
-    const patience = Math.max(0, this.#invitedAt + DEFAULT_TIMERS.t1 - now);
+    const patience = Math.max(0, (this.#invitedAt ?? now) + DEFAULT_TIMERS.t1 - now);
     this.#afterwards(patience, () => {
       const at = this.#runtime.now();
       if (this.#responded) this.#awaitFarewell(at);
@@ -328,35 +371,29 @@ class OutboundCall {
 
   #silence(now: Millis): void {
     if (this.#endedAt === 0) this.#endedAt = now;
-    this.#audio.stop(now);
-  }
-
-  #arm(now: Millis): void {
-    this.#userAgentTimer?.cancel();
-    const { deadline } = this.#userAgent;
-    if (deadline === undefined) return;
-    this.#userAgentTimer = this.#runtime.setTimer(() => {
-      const at = this.#runtime.now();
-      this.#dispatch(this.#userAgent.timeout(at), at);
-    }, Math.max(0, deadline - now));
+    this.#media?.audio.stop(now);
   }
 
   #result(): OutboundCallResult {
     const answered = this.#codec !== "";
-    const { firstPacketAt, statistics } = this.#audio;
+    const audio = this.#media?.audio;
+    const firstPacketAt = audio?.firstPacketAt;
     return {
       statusCode: this.#status.code,
       reasonPhrase: this.#status.phrase,
       responded: this.#responded,
       answered,
-      setupMs: this.#finalAt - this.#invitedAt,
+      setupMs: this.#finalAt - (this.#invitedAt ?? this.#finalAt),
       durationMs: answered ? this.#endedAt - this.#finalAt : 0,
       endedBy: this.#endedBy,
       peerReason: this.#peerReason,
       firstAudioMs: firstPacketAt === undefined ? undefined : firstPacketAt - this.#finalAt,
-      heard: this.#audio.heard(),
+      heard: audio?.heard() ?? new Int16Array(0),
+      early: audio?.early() ?? new Int16Array(0),
+      unsentDigits: this.#unsentDigits,
+      attempts: this.#attempts,
       codec: this.#codec,
-      statistics,
+      statistics: audio?.statistics ?? EMPTY_STATISTICS,
     };
   }
 }

@@ -8,24 +8,34 @@ import type { Millis } from "../base/units.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { CodecName } from "../sdp/codec_name.ts";
+import type { Credentials } from "../sip/auth/credentials.ts";
 import type { SipMessage } from "../sip/message/message.ts";
+import type { DialAttempt } from "./outbound_queue.ts";
 import type { PortRange } from "./port_pool.ts";
 
 /** What to call, and what to do there. */
 export interface OutboundCallOptions {
   readonly runtime: Runtime;
-  /** `sip:user@host:port`. */
+  /** A `sip:` or `sips:` URI, of any transport. */
   readonly target: string;
+  /** URI of a proxy that the call goes through, whatever its target is. */
+  readonly proxy?: string | undefined;
+  /** For whoever asks who we are. */
+  readonly credentials?: Credentials | undefined;
+  /** How servers that we connect to by TLS are checked; default: against the system's authorities. */
+  readonly tls?: { readonly ca?: string | undefined; readonly verify: boolean } | undefined;
+  /** Whether a 3xx is followed; default `follow`. */
+  readonly redirects?: "follow" | "refuse";
   /** Value of From without a tag. */
   readonly from: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly codecs: readonly CodecName[];
-  /** The address that we call from. */
-  readonly localAddress: string;
+  /** The address that we call from; default: the one towards the target. */
+  readonly localAddress?: string | undefined;
   readonly ports: PortRange;
   /** What the other side gets to hear, at 8 kHz. */
   readonly sound: Int16Array;
-  /** Keys that are pressed once the call is up. */
+  /** Keys that are pressed once the call is up: as telephone-events, else by INFO. */
   readonly digits: string;
   /** From the answer to our BYE; default: until everything was sent, and `linger` more. */
   readonly duration?: Millis;
@@ -63,6 +73,12 @@ export interface OutboundCallResult {
   readonly firstAudioMs: Millis | undefined;
   /** Everything that was heard since the answer, at 8 kHz. */
   readonly heard: Int16Array;
+  /** Everything that was heard before: ringing tones and announcements. */
+  readonly early: Int16Array;
+  /** Keys that the callee did not take; empty when it took all. */
+  readonly unsentDigits: string;
+  /** Tries before the one that the rest tells of: redirections. */
+  readonly attempts: readonly DialAttempt[];
   readonly codec: string;
   readonly statistics: MediaStatistics;
 }

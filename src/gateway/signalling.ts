@@ -1,86 +1,93 @@
 /**
- * The SIP sockets: bytes in, messages and flows out, and the way back. RFC 3261 §18.
+ * The SIP sockets: bytes in, messages and flows out, and the way back. RFC 3261 §18, RFC 3263, RFC
+ * 5626 §4.4, RFC 7118.
  *
- * What messages mean is left to the user agent. Sources that may not call are dropped before anything is read.
+ * What messages mean is left to the user agent. Sources that may not call are dropped before
+ * anything is read. The parts stand in `signalling/`: listeners, connections, the search for
+ * destinations, kept flows.
  *
  * @module
  */
 
-import { formatSocketAddress, isIpAddress, type SocketAddress } from "../base/socket_address.ts";
-import type { Millis } from "../base/units.ts";
-import type { ListenAddress } from "../config/schema.ts";
-import type { Runtime, TcpConnection, TcpListener, Timer, UdpSocket } from "../runtime/ports.ts";
+import { formatSocketAddress, type SocketAddress } from "../base/socket_address.ts";
+import { TlsError } from "../runtime/ports.ts";
 import type { SipMessage } from "../sip/message/message.ts";
+import { defaultPort } from "../sip/message/next_hop.ts";
 import { isKeepAlive, parseMessage } from "../sip/message/parse.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
-import { StreamFramer } from "../sip/message/stream_framer.ts";
-import type { Flow, SipTransport } from "../sip/transport/flow.ts";
-import type { Counters } from "./counters.ts";
+import {
+  type Flow,
+  type Hop,
+  isSecure,
+  isWebSocket,
+  type SipTransport,
+} from "../sip/transport/flow.ts";
+import { Connections } from "./signalling/connections.ts";
+import { Destinations } from "./signalling/destinations.ts";
+import { connectionTarget, isLiteral, type NamedFlow } from "./signalling/flow_name.ts";
+import { KeptFlows } from "./signalling/kept_flows.ts";
+import {
+  bindListener,
+  identityOf,
+  isIpv6,
+  type Listener,
+  listenerFor,
+} from "./signalling/listeners.ts";
+import {
+  CONNECTION_LIMITS,
+  DEFAULT_KEEP_ALIVE,
+  type SignallingOptions,
+  type SignallingTls,
+} from "./signalling/options.ts";
 
-/** Who hears of messages. */
-export interface SignallingEvents {
-  receive(message: SipMessage, flow: Flow, now: Millis): void;
-  malformed(error: SipParseError, flow: Flow, now: Millis): void;
-  /** Whether a source may speak to us at all. */
-  admits(address: string): boolean;
-  /** A connection is gone, or could not be made. */
-  failed(flow: Flow, now: Millis): void;
-}
+export type { SignallingEvents, SignallingOptions, SignallingTls } from "./signalling/options.ts";
 
-/** What the sockets are bound to. */
-export interface SignallingOptions {
-  readonly runtime: Runtime;
-  readonly listen: readonly ListenAddress[];
-  /** The address that we write into Via and Contact instead of the local one. */
-  readonly advertise?: string | undefined;
-  readonly counters: Counters;
-  /** How long a peer may take to send the rest of a message; default 64·T1. */
-  readonly completionTimeout?: Millis;
-  readonly events: SignallingEvents;
-}
-
-interface Listener {
-  readonly transport: SipTransport;
-  readonly local: SocketAddress;
-  readonly udp: UdpSocket | undefined;
-  readonly tcp: TcpListener | undefined;
-}
-
-interface Connection {
-  readonly id: number;
-  readonly listener: number;
-  readonly framer: StreamFramer;
-  readonly tcp: TcpConnection;
-  readonly flow: Flow;
-  /** Runs while a message is incomplete. */
-  completion: Timer | undefined;
-}
-
-/** Connections that are open at the same time; more are closed at once. */
-const CONNECTIONS_MAX = 4096;
-
-/** How long a peer may take to send the rest of a message: as long as an answer may take, 64·T1. */
-const COMPLETION_TIMEOUT: Millis = 32_000;
-
-/** How long we wait for a connection that we open. */
-const CONNECT_TIMEOUT: Millis = 4000;
-
-const WILDCARDS = new Set(["0.0.0.0", "::"]);
-const PONG = new Uint8Array([13, 10]);
+/** Messages that wait for a name to be looked up. */
+const LOOKING_UP_MAX = 1024;
 
 /** All SIP sockets of a gateway. */
 export class Signalling {
   readonly #options: SignallingOptions;
-  #listeners: Listener[] = [];
-  readonly #connections = new Map<number, Connection>();
-  readonly #byConnection = new Map<TcpConnection, Connection>();
-  /** Our address towards a peer, where the listener is bound to every address. */
-  readonly #localTowards = new Map<string, string>();
-  #nextConnection = 1;
+  #tls: SignallingTls | undefined;
+  readonly #listeners: Listener[] = [];
+  readonly #connections: Connections;
+  readonly #destinations: Destinations;
+  readonly #kept: KeptFlows;
+  #lookingUp = 0;
   #closed = false;
 
   constructor(options: SignallingOptions) {
     this.#options = options;
+    this.#tls = options.tls;
+    const { runtime, counters, events, keepAlive = DEFAULT_KEEP_ALIVE } = options;
+    this.#destinations = new Destinations({
+      runtime,
+      counters,
+      listeners: this.#listeners,
+      connections: () => this.#connections,
+    });
+    const { locator } = this.#destinations;
+    this.#connections = new Connections({
+      runtime,
+      counters,
+      limits: { ...CONNECTION_LIMITS, ...options.limits },
+      keepAlive,
+      tls: () => this.#tls,
+      events: {
+        admits: (address) => events.admits(address),
+        message: (bytes, flow) => this.#receive(bytes, flow),
+        malformed: (error, flow) => events.malformed(error, flow, runtime.now()),
+        failed: (flow) => this.#fail(flow),
+        reached: (transport, to, reached) =>
+          reached ? locator.trust(transport, to) : locator.avoid(transport, to),
+      },
+    });
+    this.#kept = new KeptFlows({
+      runtime,
+      interval: keepAlive,
+      ping: (flow, to, bytes) => this.#sendDatagram(flow, to, bytes),
+      keep: (transport, to, kept) => this.#connections.keep(transport, to, kept),
+    });
   }
 
   /** What listens where, once `open` is done. */
@@ -97,12 +104,22 @@ export class Signalling {
    * Binds every listener, or none.
    *
    * @throws {BindError} An address cannot be bound.
+   * @throws {TlsError} A certificate, key or authority cannot be used.
    */
   async open(): Promise<void> {
+    const { runtime, listen } = this.#options;
     try {
-      for (const at of this.#options.listen) {
+      for (const at of listen) {
         const index = this.#listeners.length;
-        this.#listeners.push(await this.#listen(at, index));
+        const listener = await bindListener({
+          runtime,
+          at,
+          tls: this.#tls,
+          receiveDatagram: (data, port, address) =>
+            this.#receiveDatagram(index, data, port, address),
+          streamEvents: this.#connections.eventsOf(index),
+        });
+        this.#listeners.push(listener);
       }
     } catch (error) {
       this.close();
@@ -110,245 +127,206 @@ export class Signalling {
     }
   }
 
+  /**
+   * New connections of either side get other certificates; open ones live on.
+   *
+   * @throws {TlsError} They cannot be used where we listen; nothing is changed.
+   */
+  replaceTls(tls: SignallingTls): void {
+    const listeners = this.#listeners.filter(({ transport }) => isSecure(transport));
+    const { server } = tls;
+    if (server === undefined && listeners.length > 0) {
+      throw new TlsError("A listener speaks TLS, so that certificate and key are needed");
+    }
+    for (const { stream } of listeners) if (server !== undefined) stream?.replaceTls(server);
+    this.#tls = tls;
+  }
+
   /** The address that we write into Via and Contact of what goes out over a flow. */
   identity(flow: Flow): SocketAddress {
-    const listener = this.#listeners[flow.listener];
-    const sameTransport = listener?.transport === flow.transport
-      ? listener
-      : this.#listeners.find((candidate) => candidate.transport === flow.transport);
-    return {
-      address: this.#options.advertise ?? flow.local.address,
-      port: sameTransport?.local.port ?? flow.local.port,
-    };
+    return identityOf(this.#listeners, flow, this.#options.advertise);
   }
 
-  /** The flow of a request of ours that belongs to no dialog yet. */
-  async flowTo(transport: SipTransport, to: SocketAddress): Promise<Flow | undefined> {
-    const listener = this.#listeners.findIndex((candidate) => candidate.transport === transport);
-    const bound = this.#listeners[listener]?.local;
-    if (bound === undefined) return undefined;
-    const address = WILDCARDS.has(bound.address) ? await this.#towards(to.address) : bound.address;
-    return { transport, listener, local: { address, port: bound.port }, remote: to };
+  /**
+   * Where a URI leads, in the order to be tried. RFC 3263 §4, §8.1.2
+   *
+   * @param options `routes`: the first decides instead of the URI; URIs, or values of Route
+   * headers.
+   * @returns Literal addresses; empty when it leads nowhere.
+   */
+  locate(
+    uri: string,
+    options: { readonly routes?: readonly string[] } = {},
+  ): Promise<readonly Hop[]> {
+    return this.#destinations.locate(uri, options.routes);
   }
 
-  /** Sends bytes over a flow. Failures of connections come back as `failed`. */
+  /**
+   * The same destination over TCP; `undefined` where nothing listens for it, or it was refused
+   * lately. §18.1.1
+   */
+  streamHop(hop: Hop): Hop | undefined {
+    return this.#destinations.streamHop(hop);
+  }
+
+  /**
+   * A destination did not answer, or answered 503: for half a minute it is tried after all others.
+   * RFC 3263 §4.3
+   */
+  markFailed(hop: Hop): void {
+    this.#destinations.locator.avoid(hop.flow.transport, hop.to);
+  }
+
+  /**
+   * Keeps the way to a destination open, such as that of a registration, until as many times
+   * released.
+   */
+  keepFlow(hop: Hop): void {
+    this.#kept.keep(hop);
+  }
+
+  /** The way may close again. */
+  releaseFlow(hop: Hop): void {
+    this.#kept.release(hop);
+  }
+
+  /**
+   * The flow of a request of ours that belongs to no dialog yet.
+   *
+   * @param to Literal.
+   * @returns `undefined` when no socket of ours sends there.
+   */
+  flowTo(transport: SipTransport, to: SocketAddress): Promise<Flow | undefined> {
+    return this.#destinations.flowTo(transport, to);
+  }
+
+  /**
+   * Sends bytes: over the flow's own connection while it is open, else to `to`. Failures come back
+   * as `failed`.
+   *
+   * @param to May be a name; port 0: its SRV records are looked up.
+   */
   send(flow: Flow, to: SocketAddress, bytes: Uint8Array): void {
     if (this.#closed) return;
     this.#options.counters.add("messages_sent");
-    if (flow.transport === "tcp") this.#sendStream(flow, to, bytes);
-    else this.#sendDatagram(flow, to, bytes);
+    if (flow.transport === "udp") this.#sendDatagram(flow, to, bytes);
+    else this.#sendStream(flow, to, bytes);
   }
 
   close(): void {
     this.#closed = true;
-    for (const { udp, tcp } of this.#listeners) {
+    for (const { udp, stream } of this.#listeners) {
       udp?.close();
-      tcp?.close();
+      stream?.close();
     }
-    for (const { tcp, completion } of this.#connections.values()) {
-      completion?.cancel();
-      tcp.close();
-    }
-    this.#connections.clear();
-    this.#byConnection.clear();
+    this.#kept.close();
+    this.#connections.close();
   }
 
-  async #listen(at: ListenAddress, index: number): Promise<Listener> {
-    const { runtime } = this.#options;
-    const { transport, address, port } = at;
-    if (transport === "udp") {
-      const udp = await runtime.bindUdp({
-        address,
-        port,
-        largeBuffers: true,
-        receive: (data, fromPort, from) => this.#receiveDatagram(index, data, fromPort, from),
-      });
-      return { transport, local: udp.local, udp, tcp: undefined };
-    }
-    const tcp = await runtime.listenTcp({ address, port }, {
-      receive: (connection, data) => this.#receiveStream(index, connection, data),
-      closed: (connection) => this.#streamClosed(connection),
-    });
-    return { transport, local: tcp.local, udp: undefined, tcp };
-  }
-
+  /** A datagram: one message, or nothing at all. The flow is made here, once. */
   #receiveDatagram(listener: number, data: Uint8Array, port: number, address: string): void {
-    if (this.#closed) return;
+    const bound = this.#listeners[listener];
+    // A socket may hear something before we hear that it is bound
+    if (this.#closed || bound === undefined) return;
     const { events, counters } = this.#options;
     if (!events.admits(address)) return counters.add("sources_refused");
     if (isKeepAlive(data)) return;
     // Messages outlive the buffer that they came in
     const bytes = data.slice();
     const remote = { address, port };
-    const { local } = this.#listeners[listener] as Listener;
-    if (!WILDCARDS.has(local.address)) {
-      return this.#receive(bytes, { transport: "udp", listener, local, remote });
+    const { local, isWildcard } = bound;
+    if (!isWildcard) {
+      return void this.#receive(bytes, { transport: "udp", listener, local, remote });
     }
-    const known = this.#localTowards.get(address);
+    const known = this.#destinations.knownTowards(address);
     if (known !== undefined) {
       const at = { address: known, port: local.port };
-      return this.#receive(bytes, { transport: "udp", listener, local: at, remote });
+      return void this.#receive(bytes, { transport: "udp", listener, local: at, remote });
     }
     // Look-ups for one address finish in the order they were asked in, so messages keep theirs
-    void this.#towards(address).then((found) => {
+    void this.#destinations.towards(address).then((found) => {
       const at = { address: found, port: local.port };
       this.#receive(bytes, { transport: "udp", listener, local: at, remote });
     });
   }
 
-  #receiveStream(listener: number, tcp: TcpConnection, data: Uint8Array): void {
-    const { events, counters } = this.#options;
-    let connection = this.#byConnection.get(tcp);
-    if (connection === undefined) {
-      if (!events.admits(tcp.remote.address)) {
-        counters.add("sources_refused");
-        return tcp.close();
-      }
-      if (this.#connections.size >= CONNECTIONS_MAX) {
-        counters.add("connections_refused");
-        return tcp.close();
-      }
-      connection = this.#add(listener, tcp);
-    }
-    const { framer, flow } = connection;
-    try {
-      for (const output of framer.receive(data)) {
-        // RFC 5626 §3.5.1: a double CRLF is answered with a single one
-        if (output.type === "ping") tcp.send(PONG);
-        else this.#receive(output.bytes, flow);
-      }
-    } catch (error) {
-      if (!(error instanceof SipParseError)) throw error;
-    }
-    if (framer.failure === undefined) return this.#watchCompletion(connection);
-    // §18.3: where a message ends is lost, and with it the connection
-    counters.add("messages_malformed");
-    events.malformed(framer.failure, flow, this.#options.runtime.now());
-    tcp.close();
-  }
-
-  /** A message that never becomes whole must not hold a connection for ever. */
-  #watchCompletion(connection: Connection): void {
-    if (!connection.framer.isIncomplete) {
-      connection.completion?.cancel();
-      connection.completion = undefined;
-      return;
-    }
-    const { runtime, counters, completionTimeout = COMPLETION_TIMEOUT } = this.#options;
-    connection.completion ??= runtime.setTimer(() => {
-      counters.add("messages_malformed");
-      connection.tcp.close();
-    }, completionTimeout);
-  }
-
-  #receive(bytes: Uint8Array, flow: Flow): void {
-    if (this.#closed) return;
+  /** @returns Whether it is SIP. */
+  #receive(bytes: Uint8Array, flow: Flow): boolean {
+    if (this.#closed) return false;
     const { events, counters, runtime } = this.#options;
     counters.add("messages_received");
     const now = runtime.now();
     let message: SipMessage;
     try {
-      const transport = flow.transport === "udp" ? "datagram" : "stream";
-      message = parseMessage(bytes, { transport });
+      // RFC 7118 §5.2.4: where frames say how long a message is, Content-Length need not
+      const isFramed = flow.transport === "udp" || isWebSocket(flow.transport);
+      message = parseMessage(bytes, { transport: isFramed ? "datagram" : "stream" });
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
       counters.add("messages_malformed");
-      return events.malformed(error, flow, now);
+      events.malformed(error, flow, now);
+      return false;
     }
     events.receive(message, flow, now);
+    return true;
   }
 
-  #add(listener: number, tcp: TcpConnection): Connection {
-    const id = this.#nextConnection++;
-    const { local, remote } = tcp;
-    const flow: Flow = { transport: "tcp", listener, local, remote, connection: id };
-    const framer = new StreamFramer();
-    const connection: Connection = { id, listener, framer, tcp, flow, completion: undefined };
-    this.#connections.set(id, connection);
-    this.#byConnection.set(tcp, connection);
-    return connection;
-  }
-
-  #streamClosed(tcp: TcpConnection): void {
-    const connection = this.#byConnection.get(tcp);
-    if (connection === undefined) return;
-    connection.completion?.cancel();
-    this.#byConnection.delete(tcp);
-    this.#connections.delete(connection.id);
-    if (!this.#closed) this.#options.events.failed(connection.flow, this.#options.runtime.now());
-  }
-
+  /**
+   * Sends over the flow's own socket, unless the destination is of the other family. What the
+   * system does not take is counted and no more: the transaction repeats it, or times out.
+   */
   #sendDatagram(flow: Flow, to: SocketAddress, bytes: Uint8Array): void {
-    const socket = this.#listeners[flow.listener]?.udp ??
-      this.#listeners.find((candidate) => candidate.udp !== undefined)?.udp;
+    if (!isLiteral(to.address)) return this.#sendByName(flow, to, bytes);
+    const own = this.#listeners[flow.listener];
+    const socket = to === flow.remote && own?.udp !== undefined
+      ? own.udp
+      : this.#listeners[listenerFor(this.#listeners, "udp", isIpv6(to.address), flow.listener)]
+        ?.udp;
     if (socket === undefined) return this.#unsent(flow);
-    if (isIpAddress(to.address)) {
-      if (!socket.send(bytes, to.port, to.address)) {
-        this.#options.counters.add("messages_unsent");
-      }
-      return;
-    }
-    void this.#resolve(to, flow).then((address) => {
-      if (!this.#closed) socket.send(bytes, to.port, address);
+    const port = to.port === 0 ? defaultPort("udp") : to.port;
+    if (!socket.send(bytes, port, to.address)) this.#options.counters.add("messages_unsent");
+  }
+
+  /** §18.1.1, §18.2.2: the connection of the flow first, then one to the destination. */
+  #sendStream(flow: NamedFlow, to: SocketAddress, bytes: Uint8Array): void {
+    const own = flow.connection === undefined ? undefined : this.#connections.get(flow.connection);
+    if (own !== undefined) return this.#connections.send(own, flow, bytes);
+    // RFC 7118 §5: nobody listens at the other end of a browser's connection
+    const isLost = flow.connection !== undefined && isWebSocket(flow.transport) &&
+      flow.serverName === undefined;
+    if (isLost) return this.#unsent(flow);
+    if (!isLiteral(to.address)) return this.#sendByName(flow, to, bytes);
+    this.#connections.sendTo(connectionTarget(flow, to), bytes);
+  }
+
+  /** Look-ups of one name finish in the order they were asked in, so messages keep theirs. */
+  #sendByName(flow: Flow, to: SocketAddress, bytes: Uint8Array): void {
+    if (this.#lookingUp >= LOOKING_UP_MAX) return this.#unsent(flow);
+    this.#lookingUp++;
+    void this.#destinations.locator.choose(flow.transport, to).then((found) => {
+      this.#lookingUp--;
+      if (this.#closed) return;
+      // The name may be known to the peer alone; its own address is the best guess left
+      const at = found ?? { address: flow.remote.address, port: to.port || flow.remote.port };
+      if (!isLiteral(at.address)) return this.#unsent(flow);
+      if (flow.transport === "udp") return this.#sendDatagram(flow, at, bytes);
+      const target = connectionTarget(flow, { address: at.address, port: at.port }, to.address);
+      this.#connections.sendTo(target, bytes);
     });
   }
 
-  #sendStream(flow: Flow, to: SocketAddress, bytes: Uint8Array): void {
-    const open = flow.connection === undefined
-      ? this.#connectionTo(to)
-      : this.#connections.get(flow.connection);
-    if (open === undefined) return void this.#connect(flow, to, bytes);
-    if (open.tcp.send(bytes)) return;
-    this.#options.counters.add("messages_unsent");
-    open.tcp.close();
-  }
-
-  async #connect(flow: Flow, to: SocketAddress, bytes: Uint8Array): Promise<void> {
-    const { runtime } = this.#options;
-    const address = await this.#resolve(to, flow);
-    const tcp = await runtime.connectTcp({ address, port: to.port }, {
-      receive: (connection, data) => this.#receiveStream(flow.listener, connection, data),
-      closed: (connection) => this.#streamClosed(connection),
-    }, CONNECT_TIMEOUT);
-    if (this.#closed) return tcp?.close();
-    if (tcp === undefined) return this.#unsent(flow);
-    this.#add(flow.listener, tcp);
-    if (!tcp.send(bytes)) this.#unsent(flow);
-  }
-
-  #connectionTo(to: SocketAddress): Connection | undefined {
-    for (const connection of this.#connections.values()) {
-      const { remote } = connection.flow;
-      if (remote.port === to.port && remote.address === to.address) return connection;
-    }
-    return undefined;
-  }
-
+  /** There is no way to send it. */
   #unsent(flow: Flow): void {
     this.#options.counters.add("messages_unsent");
-    this.#options.events.failed(flow, this.#options.runtime.now());
+    this.#fail(flow);
   }
 
-  /** A name that cannot be looked up leads back to where the dialog's messages came from. */
-  async #resolve(to: SocketAddress, flow: Flow): Promise<string> {
-    if (isIpAddress(to.address)) return to.address;
-    try {
-      const [address] = await this.#options.runtime.resolveHost(to.address);
-      return address ?? flow.remote.address;
-    } catch {
-      // The name may be known to the peer alone; its own address is the best guess left
-      return flow.remote.address;
-    }
-  }
-
-  async #towards(remote: string): Promise<string> {
-    const known = this.#localTowards.get(remote);
-    if (known !== undefined) return known;
-    const found = await this.#options.runtime.localAddressTowards(remote);
-    // Bounded: a table of peers, not of everybody who ever sent a packet
-    if (this.#localTowards.size >= 4096) this.#localTowards.clear();
-    this.#localTowards.set(remote, found);
-    return found;
+  /** Told later, since those who send do not expect to hear of it before the return. */
+  #fail(flow: Flow): void {
+    const { runtime, events } = this.#options;
+    runtime.setImmediate(() => {
+      if (!this.#closed) events.failed(flow, runtime.now());
+    });
   }
 }
 

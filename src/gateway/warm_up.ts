@@ -37,9 +37,17 @@ export async function warmUp(runtime: Runtime, config: Config, calls: number): P
     runtime: { ...runtime, bindUdp: (options) => network.bind(options) },
     config: {
       ...config,
-      sip: { ...config.sip, listen: [LOCAL], allow: { ranges: [], any: true } },
+      sip: {
+        ...config.sip,
+        listen: [LOCAL],
+        allow: { ranges: [], any: true },
+        auth: undefined,
+        tls: undefined,
+        per_source: { calls, requests_per_second: calls },
+      },
+      registrations: [],
       limits: { ...config.limits, calls, calls_per_second: calls },
-      routes: [{ name: "warm-up", index: 0, when: [], handler: { type: "echo" } }],
+      routes: [{ name: "warm-up", index: 0, when: [], handler: { type: "echo" }, answer: "auto" }],
     },
     environment: {},
   });

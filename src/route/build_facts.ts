@@ -6,7 +6,10 @@
  * @module
  */
 
-import type { CallFacts, PartyFacts } from "./call_facts.ts";
+import type { CallFacts, DiversionFacts, PartyFacts, TransportWord } from "./call_facts.ts";
+import { diversionsOf } from "./diversion.ts";
+import { HEADER_VALUES_MAX, splitValues } from "./header_values.ts";
+import type { NameAddrInput, ReadNameAddr } from "./name_addr_input.ts";
 
 /** A From or To header, parsed. */
 export interface PartyInput {
@@ -26,11 +29,17 @@ export interface FactsInput {
   readonly sipCallId: string;
   /** `address:port` that the INVITE came from. */
   readonly source: string;
-  readonly transport: "udp" | "tcp";
+  readonly transport: TransportWord;
+  /** The user that digest authentication proved; absent when it was not asked for. */
+  readonly authUser?: string | undefined;
+  /** Name of the registration that the INVITE came through; absent when through none. */
+  readonly registration?: string | undefined;
   /** Every header field in the order of the message, names as sent. */
   readonly headers: Iterable<readonly [string, string]>;
   /** Takes a URI apart; a part that is missing is the empty text. Must not throw. */
   readonly uriParts: (uri: string) => { readonly user: string; readonly host: string };
+  /** Reads an address of a header that nobody has checked; may throw. */
+  readonly nameAddr: ReadNameAddr;
 }
 
 /** Longest value of a fact, in UTF-16 units; what is beyond is cut off. */
@@ -40,10 +49,11 @@ export const FACT_LENGTH_MAX = 1024;
 export const X_HEADERS_MAX = 64;
 
 /**
- * Makes the facts of a call. An empty header counts as absent, the first value of a header wins.
+ * Makes the facts of a call. An empty header counts as absent, the first value of a header wins,
+ * and a header that cannot be read counts as absent too: no call is refused for one.
  */
 export function makeFacts(input: FactsInput): CallFacts {
-  const x_headers = collectXHeaders(input.headers);
+  const { x_headers, told } = collectHeaders(input.headers);
   const callId = limit(input.sipCallId);
   const from = partyFacts(input.from, input.uriParts);
   const sessionId = findByName(x_headers, "x-session-id");
@@ -55,10 +65,15 @@ export function makeFacts(input: FactsInput): CallFacts {
     participant_id: sessionId ?? from.uri,
     from,
     to: partyFacts(input.to, input.uriParts),
+    asserted_identity: assertedIdentity(told["p-asserted-identity"], input),
+    diversion: diversionFacts(told, input),
     request_uri: limit(input.requestUri),
     user: limit(input.uriParts(input.requestUri).user),
     source: input.source,
     transport: input.transport,
+    auth_user: limit(input.authUser ?? ""),
+    registration: input.registration ?? "",
+    reason: limit(told.reason[0]?.trim() ?? ""),
     method: input.method,
     x_headers,
     route: "",
@@ -89,19 +104,79 @@ function findByName(
   return undefined;
 }
 
-function collectXHeaders(headers: Iterable<readonly [string, string]>): Record<string, string> {
-  const taken: Record<string, string> = {};
+/** Headers that have facts of their own, by their names in lower case. */
+type ToldHeaders = Readonly<
+  Record<"p-asserted-identity" | "diversion" | "history-info" | "reason", string[]>
+>;
+
+interface CollectedHeaders {
+  readonly x_headers: Record<string, string>;
+  readonly told: ToldHeaders;
+}
+
+/** One walk, since the headers may be readable only once. */
+function collectHeaders(headers: Iterable<readonly [string, string]>): CollectedHeaders {
+  const x_headers: Record<string, string> = {};
   const seen = new Set<string>();
+  const told: ToldHeaders = {
+    "p-asserted-identity": [],
+    "diversion": [],
+    "history-info": [],
+    "reason": [],
+  };
   for (const [name, raw] of headers) {
     const lower = name.toLowerCase();
-    if (!lower.startsWith("x-") || seen.has(lower)) continue;
+    if (!lower.startsWith("x-")) {
+      const lines = Object.hasOwn(told, lower) ? told[lower as keyof ToldHeaders] : undefined;
+      if (lines !== undefined && lines.length < HEADER_VALUES_MAX) lines.push(raw);
+      continue;
+    }
+    if (seen.size === X_HEADERS_MAX || seen.has(lower)) continue;
     const value = raw.trim();
     if (value === "") continue;
-    if (seen.size === X_HEADERS_MAX) break;
     seen.add(lower);
-    taken[name] = limit(value);
+    x_headers[name] = limit(value);
   }
-  return taken;
+  return { x_headers, told };
+}
+
+/** RFC 3325 §9.1: one value or two, of which one is a SIP URI and the other a `tel:` one. */
+function assertedIdentity(lines: readonly string[], input: FactsInput): PartyFacts | null {
+  if (lines.length === 0) return null;
+  for (const value of splitValues(lines)) {
+    const party = readNameAddr(value, input.nameAddr);
+    if (party !== undefined && /^(?:sips?|tel):/i.test(party.uri)) {
+      return partyFacts(party, input.uriParts);
+    }
+  }
+  return null;
+}
+
+const NO_DIVERSIONS: readonly DiversionFacts[] = [];
+
+function diversionFacts(told: ToldHeaders, input: FactsInput): readonly DiversionFacts[] {
+  const { diversion, "history-info": historyInfo } = told;
+  if (diversion.length === 0 && historyInfo.length === 0) return NO_DIVERSIONS;
+  const diversions = diversionsOf({
+    diversion,
+    historyInfo,
+    nameAddr: (text) => readNameAddr(text, input.nameAddr),
+    userOf: (uri) => input.uriParts(uri).user,
+  });
+  return diversions.map(({ uri, user, reason }) => ({
+    uri: limit(uri),
+    user: limit(user),
+    reason: limit(reason),
+  }));
+}
+
+function readNameAddr(text: string, nameAddr: ReadNameAddr): NameAddrInput | undefined {
+  try {
+    return nameAddr(text);
+  } catch {
+    // The peer's fault: what cannot be read is not there.
+    return undefined;
+  }
 }
 
 function partyFacts(party: PartyInput, uriParts: FactsInput["uriParts"]): PartyFacts {

@@ -7,6 +7,12 @@
  * @module
  */
 
+/** The transports that a call can come by. RFC 3261 §18, §26.2; RFC 7118. */
+export const TRANSPORTS = ["udp", "tcp", "tls", "ws", "wss"] as const;
+
+/** One of {@linkcode TRANSPORTS}. */
+export type TransportWord = (typeof TRANSPORTS)[number];
+
 /** One side of the call, as the From or To header names it. */
 export interface PartyFacts {
   /** The whole URI, such as `sip:alice@example.com`. */
@@ -15,6 +21,15 @@ export interface PartyFacts {
   readonly host: string;
   /** Unquoted; empty when there is none. */
   readonly display_name: string;
+}
+
+/** Somebody who sent the call on before it came here. RFC 5806, RFC 7044. */
+export interface DiversionFacts {
+  readonly uri: string;
+  /** User part of the URI, or the number of a `tel:` one. */
+  readonly user: string;
+  /** In lower case, as RFC 5806 has them: `no-answer`, `user-busy`; `unknown` when none is given. */
+  readonly reason: string;
 }
 
 /** The facts of one call. */
@@ -31,12 +46,25 @@ export interface CallFacts {
   readonly participant_id: string;
   readonly from: PartyFacts;
   readonly to: PartyFacts;
+  /**
+   * Who the caller is by the word of a network, as sent: P-Asserted-Identity, RFC 3325. Whether
+   * that network is to be trusted is the operator's to know. `null` when there is none.
+   */
+  readonly asserted_identity: PartyFacts | null;
+  /** Who sent the call on, the last one first: Diversion, else what History-Info tells of it. */
+  readonly diversion: readonly DiversionFacts[];
   readonly request_uri: string;
   /** User part of the Request-URI. */
   readonly user: string;
   /** `address:port` that the INVITE came from. */
   readonly source: string;
-  readonly transport: "udp" | "tcp";
+  readonly transport: TransportWord;
+  /** The user that digest authentication proved; empty when it was not asked for. */
+  readonly auth_user: string;
+  /** Name of the registration that the call came through; empty when it came by itself. */
+  readonly registration: string;
+  /** The first Reason header, such as `SIP;cause=302`; empty when there is none. RFC 3326. */
+  readonly reason: string;
   readonly method: string;
   /** Every header whose name starts with `X-`: case as sent, first value. */
   readonly x_headers: Readonly<Record<string, string>>;

@@ -1,9 +1,9 @@
 /**
  * One key of a rule's `when`, compiled: which fact or header it looks at, and what it wants there.
  *
- * Header names compare case-insensitively; an empty header counts as absent. `from` and `to` look
- * at the user part of the URI, or at the whole URI when the pattern names more than a user: when
- * it holds `@` or `:`.
+ * Header names compare case-insensitively; an empty header counts as absent. `from`, `to`
+ * and `asserted_identity` look at the user part of the URI, or at the whole URI when the pattern
+ * names more than a user: when it holds `@` or `:`.
  *
  * @module
  */
@@ -11,6 +11,7 @@
 import type { IpRange } from "../base/socket_address.ts";
 import { isInRanges, parseIpRange, PRIVATE_RANGES } from "../base/socket_address.ts";
 import type { CallFacts } from "./call_facts.ts";
+import { TRANSPORTS } from "./call_facts.ts";
 import type { Pattern } from "./pattern.ts";
 import { matchPattern, parsePattern, patternGroups } from "./pattern.ts";
 
@@ -18,11 +19,14 @@ import { matchPattern, parsePattern, patternGroups } from "./pattern.ts";
 export const FACT_KEYS = [
   "from",
   "to",
+  "asserted_identity",
   "request_uri",
   "user",
   "source",
   "transport",
   "method",
+  "auth_user",
+  "registration",
 ] as const;
 
 /** One of {@linkcode FACT_KEYS}. */
@@ -155,11 +159,23 @@ function compileWanted(fact: FactKey | undefined, entry: unknown): CompiledWante
   const caseless = fact === "transport" && !text.startsWith("/");
   const parsed = parsePattern(caseless ? text.toLowerCase() : text);
   if (!parsed.ok) return parsed;
-  const whole = (fact === "from" || fact === "to") && namesWholeUri(parsed.pattern);
+  if (fact === "transport" && !isTransport(parsed.pattern)) {
+    return { ok: false, reason: `Unknown transport "${text}", use ${TRANSPORTS.join(", ")}` };
+  }
+  const whole = isParty(fact) && namesWholeUri(parsed.pattern);
   const wanted: Wanted = { type: "pattern", pattern: parsed.pattern, whole };
   return parsed.warning === undefined
     ? { ok: true, wanted }
     : { ok: true, wanted, warning: parsed.warning };
+}
+
+function isParty(fact: FactKey | undefined): fact is "from" | "to" | "asserted_identity" {
+  return fact === "from" || fact === "to" || fact === "asserted_identity";
+}
+
+/** Globs and regular expressions may name what they like. */
+function isTransport(pattern: Pattern): boolean {
+  return pattern.type !== "text" || TRANSPORTS.some((known) => known === pattern.text);
 }
 
 function compileRange(text: string): CompiledWanted {
@@ -198,9 +214,9 @@ interface LookedUp {
 
 function lookUp(condition: Condition, facts: CallFacts, headers: HeaderLookup): LookedUp {
   const { fact } = condition;
-  if (fact === "from" || fact === "to") {
+  if (isParty(fact)) {
     const party = facts[fact];
-    return { part: presentOnly(party.user), whole: presentOnly(party.uri) };
+    return { part: presentOnly(party?.user), whole: presentOnly(party?.uri) };
   }
   const value = presentOnly(
     fact === undefined

@@ -71,6 +71,8 @@ export interface Route {
   /** All of them must hold; an empty list takes every call. */
   readonly when: readonly Condition[];
   readonly handler: HandlerSpec;
+  /** Who answers: we do once the handler has started (`auto`), or the handler says when. */
+  readonly answer: "auto" | "manual";
   /** The name of the route that takes over when the handler fails, or a handler in place. */
   readonly on_error?: string | HandlerSpec;
   /** Longest that a call of this route may last; the general limit applies when absent. */

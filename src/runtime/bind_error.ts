@@ -5,7 +5,7 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from "../base/socket_address.ts";
-import { BindError } from "./ports.ts";
+import { BindError, type StreamTransport } from "./ports.ts";
 
 const FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has it, choose another port or end that program",
@@ -15,7 +15,11 @@ const FIXES: Readonly<Record<string, string>> = {
 };
 
 /** Makes the error for an address that could not be bound. */
-export function bindError(transport: "udp" | "tcp", at: SocketAddress, cause: unknown): BindError {
+export function bindError(
+  transport: "udp" | StreamTransport,
+  at: SocketAddress,
+  cause: unknown,
+): BindError {
   const { code, message } = cause as { code?: unknown; message?: unknown };
   const errno = typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : "EINVAL";
   const why = FIXES[errno] ?? String(message ?? cause);

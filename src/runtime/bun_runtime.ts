@@ -6,13 +6,14 @@
 
 import { setImmediate } from "node:timers";
 import { bindBunUdp } from "./bun_udp.ts";
-import type { Runtime } from "./ports.ts";
+import type { Runtime, RuntimeOptions } from "./ports.ts";
 import { sharedRuntime } from "./shared_runtime.ts";
 
 /** Makes the ports. To be called under Bun only. */
-export function createBunRuntime(): Runtime {
+export function createBunRuntime(options: RuntimeOptions): Runtime {
   return sharedRuntime(
     { name: "bun", bindUdp: bindBunUdp },
     (callback) => void setImmediate(callback),
+    options,
   );
 }

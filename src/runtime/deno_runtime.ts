@@ -6,19 +6,23 @@
 
 import { bindDenoUdp, denoListenDatagram } from "./deno_udp.ts";
 import { bindNodeUdp } from "./node_udp.ts";
-import type { Runtime } from "./ports.ts";
+import type { Runtime, RuntimeOptions } from "./ports.ts";
 import { sharedRuntime } from "./shared_runtime.ts";
 
 /** Makes the ports. To be called under Deno only. */
-export function createDenoRuntime(): Runtime {
+export function createDenoRuntime(options: RuntimeOptions): Runtime {
   const listen = denoListenDatagram();
-  return sharedRuntime({
-    name: "deno",
-    // Without `--unstable-net` there is no other way than node's, which costs three times as much.
-    // Buffers have the system's size in both.
-    bindUdp: (options) =>
-      listen === undefined ? bindNodeUdp(options) : bindDenoUdp(listen, options),
-  }, nextTurn);
+  return sharedRuntime(
+    {
+      name: "deno",
+      // Without `--unstable-net` there is no other way than node's, which costs three times as much.
+      // Buffers have the system's size in both.
+      bindUdp: (options) =>
+        listen === undefined ? bindNodeUdp(options) : bindDenoUdp(listen, options),
+    },
+    nextTurn,
+    options,
+  );
 }
 
 /**

@@ -1,12 +1,10 @@
 /**
- * Files and names by `node:fs` and `node:dns`, with errors that name what was asked for.
+ * Files by `node:fs`, with errors that name what was asked for.
  *
  * @module
  */
 
-import { lookup } from "node:dns/promises";
 import fs from "node:fs/promises";
-import { isIpAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { plainBytes } from "./plain_bytes.ts";
 
@@ -25,17 +23,6 @@ export async function modifiedAt(path: string): Promise<Millis> {
   return (await fs.stat(path).catch((error) => fail("read", path, error))).mtimeMs;
 }
 
-/** Looks up a name; literal addresses come back as they are. */
-export async function resolveHost(host: string): Promise<readonly string[]> {
-  if (isIpAddress(host)) return [host];
-  try {
-    const found = await lookup(host, { all: true });
-    return [...new Set(found.map((each) => each.address))];
-  } catch (error) {
-    throw new Error(`Cannot find the address of "${host}": ${why(error)}`, { cause: error });
-  }
-}
-
 function fail(verb: "read" | "write", path: string, error: unknown): never {
   throw new Error(`Cannot ${verb} "${path}": ${why(error)}`, { cause: error });
 }
@@ -45,9 +32,6 @@ function why(error: unknown): string {
   switch (code) {
     case "ENOENT":
       return "no such file";
-    case "ENOTFOUND":
-    case "DNS_ENOTFOUND":
-      return "no such name";
     case "EACCES":
       return "permission denied";
     case "EISDIR":

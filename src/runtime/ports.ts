@@ -34,13 +34,17 @@ export interface UdpOptions {
   readonly largeBuffers?: boolean;
 }
 
-/** A stream connection, of either role. */
-export interface TcpConnection {
+/** Transports that are connections. */
+export type StreamTransport = "tcp" | "tls" | "ws" | "wss";
+
+/** A connection, of either role. */
+export interface StreamConnection {
+  readonly transport: StreamTransport;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
   /**
-   * Queues bytes for sending, copied. `false` when the peer reads too slowly or the connection is
-   * gone: close it.
+   * Queues bytes for sending, copied; on a WebSocket they are one message. `false` when the peer
+   * reads too slowly or the connection is gone: close it.
    */
   send(data: Uint8Array): boolean;
   /** Closes after what is queued was sent. */
@@ -48,19 +52,93 @@ export interface TcpConnection {
 }
 
 /** Who hears of a connection's life. */
-export interface TcpEvents {
-  /** `data` is valid only during the call. */
-  receive(connection: TcpConnection, data: Uint8Array): void;
+export interface StreamEvents {
+  /** A connection was accepted, its TLS and WebSocket handshakes are done. Not for those we open. */
+  accepted?(connection: StreamConnection): void;
+  /** `data` is valid only during the call. On a WebSocket it is one whole message. */
+  receive(connection: StreamConnection, data: Uint8Array): void;
   /** Once, for whatever reason. */
-  closed(connection: TcpConnection): void;
+  closed(connection: StreamConnection): void;
 }
 
-/** A listening TCP socket. */
-export interface TcpListener {
+/** Our certificate and its key, as PEM texts. */
+export interface TlsIdentity {
+  /** Ours first, then those up to the root. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How TLS is spoken where we listen. Never below version 1.2. */
+export interface TlsServerOptions extends TlsIdentity {
+  /** PEM of the authorities that sign certificates of clients. Default: those of the system. */
+  readonly ca?: string | undefined;
+  /** Whether clients show a certificate. `require` refuses those without a valid one. */
+  readonly clientCertificate: "none" | "request" | "require";
+}
+
+/** How TLS is spoken where we connect. Never below version 1.2. */
+export interface TlsClientOptions {
+  /** Shown when the server asks for it. */
+  readonly identity?: TlsIdentity | undefined;
+  /** PEM of the authorities to trust. Default: those of the system. */
+  readonly ca?: string | undefined;
+  /** The name that the server's certificate has to hold: that of the URI, not of the SRV record. */
+  readonly serverName: string;
+  /** `false` takes any certificate. */
+  readonly verify: boolean;
+}
+
+/** Where to listen for connections. */
+export interface StreamListenOptions {
+  readonly transport: StreamTransport;
+  readonly at: SocketAddress;
+  /** Needed for `tls` and `wss`. */
+  readonly tls?: TlsServerOptions | undefined;
+  /** WebSocket: the subprotocol that clients have to offer, such as `sip`; others get 400. */
+  readonly subprotocol?: string | undefined;
+}
+
+/** Where to connect to. */
+export interface StreamConnectOptions {
+  readonly transport: StreamTransport;
+  readonly to: SocketAddress;
+  readonly timeout: Millis;
+  /** Needed for `tls` and `wss`. */
+  readonly tls?: TlsClientOptions | undefined;
+  /** WebSocket: Host header and path; default: the address and `/`. */
+  readonly host?: string | undefined;
+  readonly path?: string | undefined;
+  readonly subprotocol?: string | undefined;
+}
+
+/** A socket that listens for connections. */
+export interface StreamListener {
   readonly local: SocketAddress;
+  /** New connections get another certificate; open ones live on. Throws `TlsError`. */
+  replaceTls(options: TlsServerOptions): void;
   /** Stops accepting; open connections live on. */
   close(): void;
 }
+
+/** A NAPTR record. RFC 3403 §4.1. */
+export interface NaptrRecord {
+  readonly order: number;
+  readonly preference: number;
+  readonly flags: string;
+  readonly service: string;
+  readonly replacement: string;
+}
+
+/** An SRV record. RFC 2782. */
+export interface SrvRecord {
+  readonly priority: number;
+  readonly weight: number;
+  readonly port: number;
+  readonly target: string;
+}
+
+/** Hash functions that SIP's digest uses. RFC 8760 §2.1. */
+export type HashName = "md5" | "sha-256" | "sha-512-256";
 
 /** What to start. */
 export interface ProcessOptions {
@@ -134,6 +212,15 @@ export interface Timer {
   cancel(): void;
 }
 
+/** What a runtime is made with. */
+export interface RuntimeOptions {
+  /**
+   * Literal addresses of name servers, with or without ports, asked in this order; none: those of
+   * the system, and its hosts file.
+   */
+  readonly nameServers?: readonly string[];
+}
+
 /** One runtime. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -147,14 +234,20 @@ export interface Runtime {
   setImmediate(callback: () => void): void;
   /** Rejects with a `BindError` when the address cannot be bound. */
   bindUdp(options: UdpOptions): Promise<UdpSocket>;
-  /** Rejects with a `BindError`. Connections that are accepted report to `events`. */
-  listenTcp(at: SocketAddress, events: TcpEvents): Promise<TcpListener>;
-  /** Resolves to `undefined` when there is no connection within `timeout`. */
-  connectTcp(
-    to: SocketAddress,
-    events: TcpEvents,
-    timeout: Millis,
-  ): Promise<TcpConnection | undefined>;
+  /**
+   * Rejects with a `BindError`, or a `TlsError`. Connections that are accepted report to `events`.
+   */
+  listenStream(options: StreamListenOptions, events: StreamEvents): Promise<StreamListener>;
+  /**
+   * Resolves to `undefined` when there is no connection, TLS and WebSocket included, in time.
+   * Rejects with a `TlsError`. Events may come before it resolves.
+   */
+  connectStream(
+    options: StreamConnectOptions,
+    events: StreamEvents,
+  ): Promise<StreamConnection | undefined>;
+  /** Lower-case hexadecimal. */
+  hash(name: HashName, text: string): string;
   spawn(options: ProcessOptions): ChildProcess;
   /** Rejects with an `Error` whose message names the file. */
   readFile(path: string): Promise<Uint8Array>;
@@ -163,8 +256,15 @@ export interface Runtime {
    * When a file was last changed, since 1970. Rejects with an `Error` whose message names the file.
    */
   modifiedAt(path: string): Promise<Millis>;
-  /** Looks up a name in the system's resolver; literal addresses come back as they are. */
+  /**
+   * The addresses of a name; literal ones come back as they are. Rejects with an `Error` whose
+   * message names the host.
+   */
   resolveHost(host: string): Promise<readonly string[]>;
+  /** Empty when the name has none. Rejects when no name server answers. */
+  resolveNaptr(name: string): Promise<readonly NaptrRecord[]>;
+  /** Empty when the name has none. Rejects when no name server answers. */
+  resolveSrv(name: string): Promise<readonly SrvRecord[]>;
   /** The local address that packets to `remote` would leave from. */
   localAddressTowards(remote: string): Promise<string>;
 }
@@ -179,4 +279,9 @@ export class BindError extends Error {
     this.name = "BindError";
     this.code = code;
   }
+}
+
+/** A certificate, key or authority that cannot be used; the message says which, and why. */
+export class TlsError extends Error {
+  override readonly name = "TlsError";
 }

@@ -8,31 +8,37 @@ import { randomFillSync } from "node:crypto";
 import type { RandomSource } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import { spawnChild } from "./child_process.ts";
-import { modifiedAt, readFile, resolveHost, writeFile } from "./files.ts";
+import { connectStream } from "./connect_stream.ts";
+import { hash } from "./digest_hash.ts";
+import { modifiedAt, readFile, writeFile } from "./files.ts";
+import { listenStream } from "./listen_stream.ts";
 import { localAddressTowards } from "./local_address.ts";
+import { createNames } from "./names.ts";
 import type { NextTurn } from "./pipe_drain.ts";
-import type { Runtime, Timer } from "./ports.ts";
-import { connectTcp, listenTcp } from "./tcp.ts";
+import type { Runtime, RuntimeOptions, Timer } from "./ports.ts";
 
 /** Makes a runtime of the shared parts and the few that differ. */
 export function sharedRuntime(
   own: Pick<Runtime, "name" | "bindUdp">,
   nextTurn: NextTurn,
+  { nameServers = [] }: RuntimeOptions,
 ): Runtime {
+  const random = new PooledRandom();
   return {
     ...own,
-    random: new PooledRandom(),
+    ...createNames(nameServers),
+    random,
     now: () => performance.now(),
     wallClock: () => Date.now(),
     setTimer,
     setImmediate: nextTurn,
-    listenTcp,
-    connectTcp,
+    listenStream: (options, events) => listenStream(options, events),
+    connectStream: (options, events) => connectStream(options, events, random),
+    hash,
     spawn: (options) => spawnChild(options, nextTurn),
     readFile,
     writeFile,
     modifiedAt,
-    resolveHost,
     localAddressTowards,
   };
 }

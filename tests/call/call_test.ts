@@ -239,7 +239,7 @@ describe("RFC 3264 §8 re-INVITE", () => {
     const call = makeCall();
     call.rtpBound(10_000, 10);
     const first = bodyOf(call.handlerStarted(20), "answer");
-    const outputs = call.reinvite(reinvite(offer("sendonly")), "voicegw");
+    const outputs = call.renegotiation.reinvite(reinvite(offer("sendonly")), "voicegw");
     expect(types(outputs)).toEqual(["answer_reinvite", "renegotiate_media", "send_event"]);
     const held = bodyOf(outputs, "answer_reinvite");
     expect(first).toContain("o=- 42 1 IN");
@@ -249,23 +249,26 @@ describe("RFC 3264 §8 re-INVITE", () => {
 
   test("keeps the version when nothing changes", () => {
     const call = upCall();
-    const outputs = call.reinvite(reinvite(offer()), "voicegw");
+    const outputs = call.renegotiation.reinvite(reinvite(offer()), "voicegw");
     expect(bodyOf(outputs, "answer_reinvite")).toContain("o=- 42 1 IN");
     expect(types(outputs)).not.toContain("send_event");
   });
 
   test("takes a zero address for hold, and tells of the resumption", () => {
     const call = upCall();
-    const held = call.reinvite(reinvite(offer("sendrecv", "0.0.0.0")), "voicegw");
+    const held = call.renegotiation.reinvite(reinvite(offer("sendrecv", "0.0.0.0")), "voicegw");
     expect(held.at(-1)).toEqual({ type: "send_event", event: { event: "hold" } });
-    const resumed = call.reinvite(reinvite(offer()), "voicegw");
+    const resumed = call.renegotiation.reinvite(reinvite(offer()), "voicegw");
     expect(resumed.at(-1)).toEqual({ type: "send_event", event: { event: "resume" } });
   });
 
   test("leaves the session as it was when the offer cannot be taken (RFC 3261 §14.2)", () => {
     const call = upCall();
     const video = new TextDecoder().decode(offer()).replace("m=audio", "m=video");
-    const outputs = call.reinvite(reinvite(new TextEncoder().encode(video)), "voicegw");
+    const outputs = call.renegotiation.reinvite(
+      reinvite(new TextEncoder().encode(video)),
+      "voicegw",
+    );
     expect(outputs).toHaveLength(1);
     expect(outputs[0]).toMatchObject({ answer: { statusCode: 488 } });
     expect(call.state).toBe("up");

@@ -25,7 +25,7 @@ describe("voicegw check", () => {
     expect(stdout).toContain("udp://[::1]:5070");
     expect(stdout).toContain("others get 403");
     expect(stdout).toContain("ports 10000-10999, enough for 500 calls");
-    expect(stdout).toContain("500 calls at once, 200 new a second, 4h each, 1m to start");
+    expect(stdout).toContain("500 calls at once, 300 new a second, 4h each, 1m to start");
     const table = stdout.slice(stdout.indexOf("   ROUTE")).split("\n");
     expect(table[0]).toMatch(/^ +ROUTE +WHEN +HANDLER +ON ERROR$/);
     expect(table[1]).toContain('exec ["python3","bot.py","--queue={X-Queue}"]  route sorry');
@@ -34,6 +34,46 @@ describe("voicegw check", () => {
     const column = table[0]?.indexOf("WHEN") ?? -1;
     expect(table[2]?.indexOf("to:")).toBe(column);
     expect(stdout).toContain("routes.yaml holds: 2 routes\n");
+  });
+
+  test("prints TLS, users, registrations and trunks in a line each", async () => {
+    const { stdout, stderr } = await runCommand(register, ["check", "-c", "etc/x.yaml"], {
+      files: {
+        "etc/x.yaml": `
+sip:
+  listen: ["tls://0.0.0.0", { url: "udp://10.0.0.1", advertise: 203.0.113.10 }]
+  tls: { certificate: a.pem, key: a.key, ca: ca.pem, client_certificate: require }
+  auth: { users: { ann: { password: one }, bob: { password: two } } }
+registrations: [{ registrar: "sip:pbx.example.com", aor: "sip:100@pbx.example.com" }]
+trunks: {${[1, 2, 3, 4, 5, 6].map((n) => ` t${n}: { uri: "sip:10.0.0.${n}" }`).join()} }
+routes: [{ exec: [bot], answer: manual }]
+`,
+        ...{ "etc/a.pem": "", "etc/a.key": "", "etc/ca.pem": "", "/bin/bot": "" },
+      },
+    });
+    expect(stderr).toBe("");
+    expect(stdout).toContain("SIP     tls://0.0.0.0:5061, udp://10.0.0.1:5060 (as 203.0.113.10)");
+    expect(stdout).toContain(
+      "TLS     certificate etc/a.pem, authorities etc/ca.pem, callers have to",
+    );
+    expect(stdout).toContain("auth    digest, 2 users in realm voicegw, SHA-256, MD5\n");
+    expect(stdout).toContain("logs in 100@pbx.example.com (sip:pbx.example.com)\n");
+    expect(stdout).toContain("trunks  t1 (sip:10.0.0.1), t2 (sip:10.0.0.2), ");
+    expect(stdout).toContain("t4 (sip:10.0.0.4) and 2 more\n");
+    expect(stdout).toContain('exec ["bot"], answers itself\n');
+    expect(stdout).not.toMatch(/ann|bob|one,|two/);
+  });
+
+  test("files of sip.tls that are not there are errors, with their place", async () => {
+    const { stdout, stderr, exitCode } = await runCommand(register, ["check", "-c", "etc/x.yaml"], {
+      files: {
+        "etc/x.yaml": "sip: { tls: { certificate: a.pem, key: /a.key } }\n" +
+          "routes: [{ echo: true }]\n",
+        "/a.key": "",
+      },
+    });
+    expect([stdout, exitCode]).toEqual(["", 2]);
+    expect(stderr).toBe('etc/x.yaml:1:28: There is no file "etc/a.pem"\n1 error in etc/x.yaml\n');
   });
 
   test("warns of programs, files and folders that are not there", async () => {

@@ -16,6 +16,10 @@ routes:
     redirect: "sip:{user}@pbx.example.com"
   - when: { request_uri: "sip:bot@*" }
     exec: [bot, "{X-Name}"]
+  - when: { transport: [tls, wss], auth_user: pbx, registration: office }
+    exec: [bot, "--by={registration}", "--for={auth_user}"]
+  - when: { asserted_identity: "+49*" }
+    exec: [bot, "--caller={asserted_identity.user}", "--from={diversion.user}"]
 `,
 };
 
@@ -60,6 +64,22 @@ describe("voicegw route", () => {
     expect(stdout).toContain('handler: reject 403 Members Only\n   X-To = "100"');
   });
 
+  test("takes the user that proved its password, and the registration", async () => {
+    const options = ["--transport", "wss", "--auth-user", "pbx", "--registration", "office"];
+    const { stdout } = await route("--to", "200", ...options);
+    expect(stdout).toContain('handler: exec ["bot","--by=office","--for=pbx"]\n');
+    const without = await route("--to", "200", ...options.slice(0, 4));
+    expect(without.stdout).toContain('✗ registration should be "office": nothing there');
+  });
+
+  test("takes facts from their headers", async () => {
+    const { stdout } = await route(
+      ...["--to", "200", "-H", 'P-Asserted-Identity: "A, B" <tel:+4930123>'],
+      ...["-H", "Diversion: <sip:bob@example.com>;reason=no-answer"],
+    );
+    expect(stdout).toContain('handler: exec ["bot","--caller=+4930123","--from=bob"]\n');
+  });
+
   test("ends with 1 when no route takes the call", async () => {
     const { stdout, exitCode } = await route("--to", "sip:200@example.com");
     expect(exitCode).toBe(1);
@@ -75,7 +95,7 @@ describe("voicegw route", () => {
   });
 
   test("ends with 2 on bad arguments", async () => {
-    for (const args of [["--header", "nonsense"], ["--source", "pbx"], ["--transport", "tls"]]) {
+    for (const args of [["--header", "nonsense"], ["--source", "pbx"], ["--transport", "sctp"]]) {
       const { exitCode, stderr } = await route(...args);
       expect(exitCode).toBe(2);
       expect(stderr).toContain("error:");

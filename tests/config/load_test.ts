@@ -42,7 +42,7 @@ describe("the smallest file", () => {
       latch: "auto",
     });
     expect(config.limits)
-      .toEqual({ calls: 500, calls_per_second: 200, duration: 14_400_000, setup: 60_000 });
+      .toEqual({ calls: 500, calls_per_second: 300, duration: 14_400_000, setup: 60_000 });
     expect(config.log).toEqual({ level: "info" });
   });
 
@@ -53,6 +53,7 @@ describe("the smallest file", () => {
       line: 1,
       when: [],
       handler: { type: "exec", command: ["cat"], env: {}, stop_after: 2000 },
+      answer: "auto",
     }]);
   });
 
@@ -112,7 +113,7 @@ describe("faults", () => {
   });
 
   test("keys of later versions are unknown", () => {
-    for (const key of ["webhook", "websocket", "audiosocket", "rate", "barge_in", "answer"]) {
+    for (const key of ["webhook", "websocket", "audiosocket", "rate", "barge_in"]) {
       const [first] = errors(`routes:\n  - echo: true\n    ${key}: x\n`);
       expect(first).toContain(`routes.yaml:3:5: Unknown key "${key}"`);
     }
@@ -145,7 +146,8 @@ routes:
 
   const wrong: Readonly<Record<string, string>> = {
     "sip: { listen: [] }": "The list is empty",
-    "sip: { listen: [tls://0.0.0.0:5061] }": 'Unknown transport "tls", use udp or tcp',
+    "sip: { listen: [tsl://0.0.0.0:5061] }": 'Unknown transport "tsl", did you mean "tls"?',
+    "sip: { listen: [sctp://0.0.0.0:5061] }": "use udp, tcp, tls, ws, wss",
     "sip: { listen: [udp://pbx:5060] }": "not a literal address",
     "sip: { listen: [udp://0.0.0.0:99999] }": "too large",
     "sip: { listen: ['udp://::1:5060'] }": "not an address to listen on",
@@ -196,6 +198,12 @@ routes:
     "{ redirect: 'http://x' }": "not a URI to call",
     "{ redirect: { to: 'sip:a@b', status: 400 } }": "400 is too large",
     "{ echo: true, name: 'a b' }": "A name is letters",
+    "{ echo: true, when: { transport: sctp } }": "use udp, tcp, tls, ws, wss",
+    "{ echo: true, answer: manual }": '"echo" gives no commands and would never answer, ' +
+      "remove answer: manual or use exec",
+    "{ play: a.wav, answer: manual }": '"play" gives no commands',
+    "{ reject: 486, answer: manual }": '"reject" gives no commands',
+    "{ exec: [a], answer: maybe }": "use auto or manual",
     "{ echo: true, when: { source: x } }": "not an address or a range",
     "{ echo: true, when: { X-A: [a, ''] } }": "The text is empty",
     "{ echo: true, when: }": "Expected a mapping, got nothing",

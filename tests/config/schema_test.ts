@@ -13,11 +13,11 @@ interface Node {
   readonly required?: readonly string[];
   readonly items?: Node;
   readonly anyOf?: readonly Node[];
-  readonly additionalProperties?: unknown;
+  readonly additionalProperties?: Node | boolean;
 }
 
 interface Key {
-  /** Such as `sip.listen`; keys of a route without `routes`. */
+  /** Such as `sip.listen`; of lists and of names the operator chooses, the key inside is given. */
   readonly name: string;
   readonly node: Node;
   readonly required: boolean;
@@ -27,17 +27,27 @@ const SCHEMA = jsonSchema() as Node;
 const KEYS = keysOf(SCHEMA, []);
 const REFERENCE = join(import.meta.dirname, "../../docs/CONFIGURATION.md");
 
-/** Handlers in place repeat those of a route, and are not walked again. */
+/**
+ * Keys of a route stand without `routes`. Handlers in place repeat those of a route, and are not
+ * walked again.
+ */
 function keysOf(node: Node, path: readonly string[]): readonly Key[] {
   const forms = [node, ...node.anyOf ?? []];
+  const inner = path.join() === "routes" ? [] : path;
   return forms.flatMap((form) => [
-    ...Object.entries(form.properties ?? {}).flatMap(([name, inner]): Key[] => {
+    ...Object.entries(form.properties ?? {}).flatMap(([name, node]): Key[] => {
       const inside = [...path, name];
-      const required = form.required?.includes(name) ?? false;
-      const key = { name: inside.join("."), node: inner, required };
-      return name === "on_error" ? [key] : [key, ...keysOf(inner, inside)];
+      const key = {
+        name: inside.join("."),
+        node,
+        required: form.required?.includes(name) ?? false,
+      };
+      return name === "on_error" ? [key] : [key, ...keysOf(node, inside)];
     }),
-    ...(path.join() === "routes" && form.items !== undefined ? keysOf(form.items, []) : []),
+    ...(form.items === undefined ? [] : keysOf(form.items, inner)),
+    ...(typeof form.additionalProperties === "object"
+      ? keysOf(form.additionalProperties, inner)
+      : []),
   ]);
 }
 
@@ -48,6 +58,12 @@ describe("the JSON Schema", () => {
       const name of ["sip.listen", "rtp.latch", "limits.setup", "log.format", "routes", "when"]
     ) expect(names).toContain(name);
     for (const name of ["exec.command", "play.loop", "reject.headers", "redirect.to", "on_error"]) {
+      expect(names).toContain(name);
+    }
+    for (const name of ["sip.listen.url", "sip.auth.users.password", "sip.block.within"]) {
+      expect(names).toContain(name);
+    }
+    for (const name of ["registrations.aor", "trunks.headers", "answer"]) {
       expect(names).toContain(name);
     }
     expect(SCHEMA.required).toEqual(["routes"]);
@@ -62,7 +78,8 @@ describe("the JSON Schema", () => {
   }
 
   test("has examples and defaults where there are any", () => {
-    const sections = ["sip", "rtp", "limits", "log"];
+    const sections = ["sip", "sip.tls", "sip.auth", "sip.per_source", "sip.block"];
+    sections.push("rtp", "limits", "log");
     const bare = KEYS.filter(({ name, node }) =>
       !sections.includes(name) && (node.examples ?? []).length === 0
     );
@@ -88,12 +105,43 @@ describe("the JSON Schema", () => {
   });
 });
 
+const TLS = { certificate: "a.pem", key: "a.key" };
+const REGISTRATION = { registrar: "sip:pbx.example.com", aor: "sip:100@pbx.example.com" };
+
+/** A section of the file with one key of it set, and those that it needs beside it. */
+function sectionWith(path: readonly string[], value: unknown): unknown {
+  const [section = "", key = "", inner = ""] = path;
+  const login = { username: "a", password: "b" };
+  switch (path.join(".")) {
+    case "sip.listen.url":
+    case "sip.listen.advertise":
+      return { tls: TLS, listen: [{ url: "udp://0.0.0.0:5060", [inner]: value }] };
+    case "sip.auth.users.password":
+      return { auth: { users: { a: { password: value } } } };
+    case "sip.auth.users":
+    case "sip.auth.realm":
+    case "sip.auth.algorithms":
+    case "sip.auth.nonce_lifetime":
+      return { auth: { users: { a: { password: "b" } }, [inner]: value } };
+    case "trunks.username":
+    case "trunks.password":
+      return { a: { uri: "sip:a", ...login, [key]: value } };
+  }
+  if (section === "registrations") return [{ ...REGISTRATION, password: "b", [key]: value }];
+  if (section === "trunks") return { a: { uri: "sip:a", [key]: value } };
+  const tls = section === "sip" ? { tls: TLS } : {};
+  if (inner === "") return { ...tls, [key]: value };
+  return { ...tls, [key]: { ...key === "tls" ? TLS : {}, [inner]: value } };
+}
+
 /** A configuration with one key set. */
 function configWith(name: string, value: unknown): unknown {
-  const [section = "", key] = name.split(".");
+  const path = name.split(".");
+  const [section = "", key] = path;
   if (section === "routes") return { routes: value };
-  if (["sip", "rtp", "limits", "log"].includes(section)) {
-    return { routes: [{ echo: true }], [section]: key === undefined ? value : { [key]: value } };
+  if (["sip", "rtp", "limits", "registrations", "trunks", "log"].includes(section)) {
+    const set = key === undefined ? value : sectionWith(path, value);
+    return { routes: [{ echo: true }], [section]: set };
   }
   if (section === "on_error") {
     return { routes: [{ exec: ["a"], on_error: value }, { name: "voicemail", echo: true }] };
@@ -107,7 +155,8 @@ function configWith(name: string, value: unknown): unknown {
   const set = key === undefined ? value : { ...siblings[section] as object, [key]: value };
   // Placeholders of examples take the group "queue".
   const when = { "X-Room-ID": "/(?<queue>.*)/" };
-  const handler = section in siblings || section === "echo" ? {} : { echo: true };
+  const isHandler = section in siblings || section === "echo";
+  const handler = isHandler ? {} : section === "answer" ? { exec: ["a"] } : { echo: true };
   return { routes: [{ when, ...handler, [section]: set }] };
 }
 
@@ -135,7 +184,7 @@ test("every example file in docs/CONFIGURATION.md holds, without warnings", () =
   const blocks = [...readFileSync(REFERENCE, "utf8").matchAll(/```yaml\n([^]*?)```/g)];
   expect(blocks.length).toBeGreaterThan(1);
   for (const [, text = ""] of blocks) {
-    expect(loadConfig(text, { file: "example", env: {} })).toMatchObject({
+    expect(loadConfig(text, { file: "example", env: { PBX_PASSWORD: "secret" } })).toMatchObject({
       ok: true,
       warnings: [],
     });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { countPortPairs, formatListen, isUnspecified } from "../../src/config/schema_values.ts";
+import { formatListen } from "../../src/config/schema_listen.ts";
+import { countPortPairs, isUnspecified } from "../../src/config/schema_values.ts";
 
 describe("ports", () => {
   test("are counted in pairs of an even port and the next, RFC 3550 §11", () => {

@@ -56,7 +56,7 @@ describe("a whole call over a bad link, in virtual time", () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { call, plan } = play(seed);
       const { caller, callee } = call.net.agents;
-      const left = { sessions: 0, transactions: 0 };
+      const left = { sessions: 0, requests: 0, transactions: 0 };
       expect({
         seed,
         causes: call.callEnds.map(({ cause }) => cause),

@@ -25,13 +25,13 @@ describe("RFC 3261 §18.3 stream connections", () => {
   const received: SipMessage[] = [];
 
   /** Listens, and connects to itself. */
-  async function open(completionTimeout: number): Promise<{ text: string; closed: boolean }> {
+  async function open(completion: number): Promise<{ text: string; closed: boolean }> {
     received.length = 0;
     const current = new Signalling({
       runtime: createRuntime(),
       listen: [{ transport: "tcp", address: "127.0.0.1", port: 0 }],
       counters,
-      completionTimeout,
+      limits: { completion },
       events: {
         admits: () => true,
         receive: (message) => void received.push(message),

@@ -16,10 +16,14 @@ import { RATE } from "./sound.ts";
 
 /** What is to be run. */
 export interface BaresipOptions {
-  readonly transport: "udp" | "tcp";
+  readonly transport: "udp" | "tcp" | "tls";
   readonly codec: "PCMU" | "PCMA";
   /** What it says, at {@link RATE}. At the end of it baresip hangs up. */
   readonly sound: Int16Array;
+  /** Whether it takes calls by itself. Default: it rings. */
+  readonly answers?: boolean;
+  /** What it proves itself with when it is asked. */
+  readonly credentials?: { readonly username: string; readonly password: string };
   /** It is killed after that. Default: 20 s. */
   readonly timeoutMs?: number;
 }
@@ -48,10 +52,15 @@ const START_MS_MAX = 8_000;
 const COMMAND_MS_MAX = 3_000;
 const OUTPUT_CHARACTERS_MAX = 20_000;
 
+/** Certificates that it trusts, and its own. */
+const TLS = new URL("../support/tls/", import.meta.url).pathname;
+
 /** A baresip that is ready. */
 export class Baresip {
   /** All that it said so far, in order. */
   readonly events: BaresipEvent[] = [];
+  /** Whom to call to reach it. */
+  readonly uri: string;
   readonly #folder: string;
   readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly #control: Socket;
@@ -60,10 +69,12 @@ export class Baresip {
   #nextToken = 1;
 
   private constructor(
+    uri: string,
     folder: string,
     child: Bun.Subprocess<"ignore", "pipe", "pipe">,
     control: Socket,
   ) {
+    this.uri = uri;
     this.#folder = folder;
     this.#child = child;
     this.#control = control;
@@ -82,6 +93,12 @@ export class Baresip {
   static async start(options: BaresipOptions): Promise<Baresip> {
     const folder = mkdtempSync(`${tmpdir()}/voicegw-baresip-`);
     const [sipPort, controlPort] = [await freePort(), await freePort()];
+    const { transport } = options;
+    // It takes TLS one port above the others
+    const port = transport === "tls" ? sipPort + 1 : sipPort;
+    const uri = `sip:baresip@127.0.0.1:${port};transport=${transport}`;
+    const own = ["server.key", "server.pem"].map((file) => readFileSync(`${TLS}${file}`, "utf8"));
+    writeFileSync(`${folder}/own.pem`, own.join(""));
     writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
     writeFileSync(`${folder}/config`, configuration(folder, sipPort, controlPort));
     writeFileSync(`${folder}/accounts`, account(folder, options));
@@ -93,7 +110,7 @@ export class Baresip {
       killSignal: "SIGKILL",
     });
     try {
-      return new Baresip(folder, child, await connectTo(controlPort, child));
+      return new Baresip(uri, folder, child, await connectTo(controlPort, child));
     } catch (error) {
       child.kill("SIGKILL");
       await child.exited;
@@ -103,7 +120,8 @@ export class Baresip {
   }
 
   /**
-   * Runs a command of the menu, such as `dial`, `hangup`, `hold`, `resume`, `sndcode`.
+   * Runs a command of the menu, such as `dial`, `accept`, `hangup`, `hold`, `resume`, `sndcode`,
+   * `transfer`.
    *
    * @throws {Error} baresip says that it failed, or says nothing.
    */
@@ -120,9 +138,9 @@ export class Baresip {
     if (ok !== true) throw new Error(`baresip refused "${command} ${params}"`);
   }
 
-  /** Waits for an event, or finds it among those that were there before. */
-  async event(type: string, timeoutMs = 10_000): Promise<BaresipEvent> {
-    const find = () => this.events.find((event) => event.type === type);
+  /** Waits for an event, or finds it among those that were there before; `nth`: its nth. */
+  async event(type: string, timeoutMs = 10_000, nth = 1): Promise<BaresipEvent> {
+    const find = () => this.events.filter((event) => event.type === type)[nth - 1];
     await until(
       () => find() !== undefined,
       timeoutMs,
@@ -187,6 +205,8 @@ function configuration(folder: string, sipPort: number, controlPort: number): st
   const applications = ["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`);
   return [
     `sip_listen 127.0.0.1:${sipPort}`,
+    `sip_certificate ${folder}/own.pem`,
+    `sip_cafile ${TLS}ca.pem`,
     "net_interface 127.0.0.1",
     "net_af ipv4",
     "rtp_ports 34000-34999",
@@ -206,9 +226,18 @@ function configuration(folder: string, sipPort: number, controlPort: number): st
   ].join("\n");
 }
 
-function account(folder: string, { transport, codec }: BaresipOptions): string {
-  const uri = `<sip:baresip@127.0.0.1;transport=${transport}>`;
-  return `${uri};regint=0;audio_codecs=${codec};audio_source=aufile,${folder}/sound.wav\n`;
+function account(folder: string, options: BaresipOptions): string {
+  const { transport, codec, answers = false, credentials } = options;
+  return [
+    `<sip:baresip@127.0.0.1;transport=${transport}>`,
+    "regint=0",
+    `audio_codecs=${codec}`,
+    `audio_source=aufile,${folder}/sound.wav`,
+    `answermode=${answers ? "auto" : "manual"}`,
+    ...(credentials === undefined
+      ? []
+      : [`auth_user=${credentials.username}`, `auth_pass=${credentials.password}`]),
+  ].join(";") + "\n";
 }
 
 /** The control interface is there when baresip is ready. */

@@ -95,6 +95,34 @@ describe("conditions on other facts", () => {
     expect(holds("request_uri", "sip:*@gw.example.com")).toBe(true);
   });
 
+  test("transport knows every transport, and no other", () => {
+    expect(holds("transport", ["tls", "WSS"], {}, { transport: "wss" })).toBe(true);
+    expect(holds("transport", "t*", {}, { transport: "tls" })).toBe(true);
+    expect(compileCondition("transport", ["udp", "sctp"])).toEqual({
+      ok: false,
+      reason: 'Unknown transport "sctp", use udp, tcp, tls, ws, wss',
+      index: 1,
+    });
+  });
+
+  test("auth_user and registration compare like text, and are absent when empty", () => {
+    const input = { authUser: "pbx", registration: "100@pbx" };
+    expect(holds("auth_user", "pbx", {}, input)).toBe(true);
+    expect(holds("auth_user", "PBX", {}, input)).toBe(false);
+    expect(holds("auth_user", true)).toBe(false);
+    expect(holds("registration", "100@*", {}, input)).toBe(true);
+    expect(holds("registration", false)).toBe(true);
+  });
+
+  test("asserted_identity looks at the user or the whole URI, as from does; RFC 3325", () => {
+    const header = { "P-Asserted-Identity": "<sip:+4930@carrier.example>" };
+    expect(holds("asserted_identity", "+49*", header)).toBe(true);
+    expect(holds("asserted_identity", "*@carrier.example", header)).toBe(true);
+    expect(holds("asserted_identity", "alice", header)).toBe(false);
+    expect(holds("asserted_identity", true)).toBe(false);
+    expect(holds("asserted_identity", false)).toBe(true);
+  });
+
   test("a header of the same name as a fact is not looked at", () => {
     expect(holds("User", "eve", { User: "eve" })).toBe(false);
   });

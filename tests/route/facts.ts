@@ -8,12 +8,8 @@ import { type FactsInput, makeFacts } from "../../src/route/build_facts.ts";
 import type { CallFacts } from "../../src/route/call_facts.ts";
 import { compileCondition, type Condition } from "../../src/route/condition.ts";
 import type { HandlerSpec, Route } from "../../src/route/route.ts";
-
-/** What a plain SIP URI is made of; enough for tests. */
-export function uriParts(uri: string): { readonly user: string; readonly host: string } {
-  const parts = /^sips?:(?:([^@]*)@)?([^;:>]*)/.exec(uri);
-  return { user: parts?.[1] ?? "", host: parts?.[2] ?? "" };
-}
+import { parseNameAddr } from "../../src/sip/message/name_addr.ts";
+import { uriParts } from "../../src/sip/message/uri.ts";
 
 /** A call from alice to +15551234, with headers of its own. */
 export function callFacts(
@@ -31,6 +27,7 @@ export function callFacts(
     transport: "udp",
     headers: Object.entries(headers),
     uriParts,
+    nameAddr: parseNameAddr,
     ...input,
   });
 }
@@ -55,5 +52,5 @@ export function makeRoute(
   handler: HandlerSpec = { type: "echo" },
 ): Route {
   const conditions = Object.entries(when).map(([key, value]) => condition(key, value));
-  return { name, index: 0, when: conditions, handler };
+  return { name, index: 0, when: conditions, handler, answer: "auto" };
 }

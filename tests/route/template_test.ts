@@ -32,6 +32,21 @@ describe("placeholders", () => {
     for (const name of PLACEHOLDER_FACTS) expect(expand(`<{${name}}>`)).toMatch(/^<.*>$/);
   });
 
+  test("take who the caller is by the word of others, and who sent the call on", () => {
+    const facts = callFacts({
+      "P-Asserted-Identity": '"Ann" <sip:+4930@carrier.example>',
+      "Diversion": "<sip:bob@example.com>;reason=no-answer",
+      "Reason": "SIP;cause=302",
+    }, { authUser: "pbx", registration: "office", transport: "tls" });
+    const text = "{asserted_identity.display_name} {asserted_identity.user} {diversion.user} " +
+      "{diversion.reason} {auth_user} {registration} {transport} {reason}";
+    expect(expandTemplate(text, facts)).toEqual({
+      ok: true,
+      value: "Ann +4930 bob no-answer pbx office tls SIP;cause=302",
+    });
+    expect(expand("<{asserted_identity.uri}{diversion.uri}{auth_user}>")).toBe("<>");
+  });
+
   test("{{ is a brace, and a closing brace needs nothing", () => {
     expect(expand('{{"a":{{"b":1}}')).toBe('{"a":{"b":1}}');
     expect(expand("a}b")).toBe("a}b");

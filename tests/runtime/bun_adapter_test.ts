@@ -8,6 +8,6 @@ describe(`adapter of ${runtime.name}`, () => {
   for (const [name, check] of Object.entries(ADAPTER_CHECKS)) {
     test(name, async () => {
       expect(await check(runtime)).toBeUndefined();
-    });
+    }, 15_000);
   }
 });

@@ -20,9 +20,13 @@ export function holds(truth: boolean, what: string): void {
   if (!truth) throw new Error(`Does not hold: ${what}`);
 }
 
-/** Waits until `check` holds, for at most five seconds. */
-export async function until(check: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
+/** Waits until `check` holds, for at most five seconds unless told otherwise. */
+export async function until(
+  check: () => boolean,
+  what: string,
+  timeout: number = 5_000,
+): Promise<void> {
+  const deadline = performance.now() + timeout;
   while (!check()) {
     if (performance.now() > deadline) throw new Error(`Waited in vain until ${what}`);
     await wait(2);

@@ -1,140 +1,189 @@
-import net from "node:net";
-import type { Runtime, TcpConnection, TcpListener } from "../../src/runtime/ports.ts";
+import { existsSync } from "node:fs";
+import type { StreamConnection, StreamTransport } from "../../src/runtime/ports.ts";
 import { bindCode, type Check, holds, same, until, wait } from "./check.ts";
+import {
+  bytes,
+  clientFrame,
+  closeWaits,
+  connectTo,
+  deafSocket,
+  descriptors,
+  end,
+  isWebSocket,
+  listenAt,
+  pair,
+  Peer,
+  TRANSPORTS,
+} from "./stream_pair.ts";
 
-/** One end that keeps what it hears. */
-class Peer {
-  readonly connections: TcpConnection[] = [];
-  text = "";
-  bytes = 0;
-  closes = 0;
-
-  receive(connection: TcpConnection, data: Uint8Array): void {
-    if (!this.connections.includes(connection)) this.connections.push(connection);
-    this.bytes += data.length;
-    if (this.text.length < 1_000) this.text += new TextDecoder().decode(data);
+/** Sends until it is refused. */
+async function fill(connection: StreamConnection): Promise<number> {
+  const block = new Uint8Array(64 * 1024);
+  let sent = 0;
+  while (sent < 2_000 && connection.send(block)) {
+    sent++;
+    if (sent % 16 === 0) await wait(1);
   }
-
-  closed(): void {
-    this.closes++;
-  }
+  return sent;
 }
 
-const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+/** What every transport has to do. */
+function checksOf(transport: StreamTransport): Readonly<Record<string, Check>> {
+  return {
+    "both ends talk, know their addresses and hear of the end once": async (runtime) => {
+      const { listener, server, client, connection } = await pair(runtime, transport);
+      const accepted = server.first;
+      same([server.connections.length, accepted.transport], [1, transport]);
+      same(connection.transport, transport);
+      same(connection.remote, listener.local);
+      same(accepted.remote, connection.local);
+      same(accepted.local, listener.local);
+      const reply = bytes("hi");
+      holds(accepted.send(reply), "sent");
+      reply.fill(0);
+      accepted.close();
+      await until(() => client.closes === 1 && server.closes === 1, "both are closed");
+      same(client.text, "hi");
+      holds(!accepted.send(reply) && !connection.send(reply), "a closed connection sends nothing");
+      accepted.close();
+      connection.close();
+      listener.close();
+      await wait(10);
+      same([client.closes, server.closes], [1, 1]);
+    },
 
-async function pair(runtime: Runtime): Promise<{
-  readonly listener: TcpListener;
-  readonly server: Peer;
-  readonly client: Peer;
-  readonly connection: TcpConnection;
-}> {
-  const [server, client] = [new Peer(), new Peer()];
-  const listener = await runtime.listenTcp({ address: "127.0.0.1", port: 0 }, server);
-  const connection = await runtime.connectTcp(listener.local, client, 2_000);
-  if (connection === undefined) throw new Error("Not connected");
-  connection.send(bytes("hello"));
-  await until(() => server.text === "hello", "the greeting came");
-  return { listener, server, client, connection };
+    "close sends what is queued first": async (runtime) => {
+      const both = await pair(runtime, transport);
+      const { server, client } = both;
+      for (let count = 0; count < 10; count++) {
+        holds(server.first.send(new Uint8Array(90_000)), "it is queued");
+      }
+      server.first.close();
+      await until(() => client.closes === 1, "it is closed");
+      same(client.bytes, 900_000);
+      await end(both);
+    },
+
+    "a peer that does not read is refused more after a bound": async (runtime) => {
+      const server = new Peer();
+      const listener = await listenAt(runtime, transport, server);
+      const deaf = await deafSocket(transport, listener.local.port);
+      await until(() => server.connections.length === 1, "it is accepted");
+      const sent = await fill(server.first);
+      holds(sent > 8 && sent < 2_000, `sending was refused after ${sent}`);
+      deaf.destroy();
+      await until(() => server.closes === 1, "it is closed");
+      listener.close();
+    },
+
+    "a half-closed peer is closed, and nothing waits in CLOSE-WAIT": async (runtime) => {
+      const server = new Peer();
+      const listener = await listenAt(runtime, transport, server);
+      const half = await deafSocket(transport, listener.local.port);
+      half.end(isWebSocket(transport) ? clientFrame(1, bytes("x")) : "x");
+      await until(() => server.closes === 1, "it is closed");
+      same(server.text, "x");
+      if (existsSync("/proc/net/tcp")) same(closeWaits(listener.local.port), 0);
+      half.destroy();
+      listener.close();
+    },
+
+    "a reset connection is closed without an error": async (runtime) => {
+      const server = new Peer();
+      const listener = await listenAt(runtime, transport, server);
+      const socket = await deafSocket(transport, listener.local.port);
+      await until(() => server.connections.length === 1, "it is accepted");
+      socket.destroy();
+      await until(() => server.closes === 1, "it is closed");
+      listener.close();
+    },
+
+    "open connections live on when the listener is closed": async (runtime) => {
+      const both = await pair(runtime, transport);
+      both.listener.close();
+      await wait(20);
+      same(await connectTo(runtime, transport, both.listener, new Peer()), undefined);
+      both.server.first.send(bytes("still here"));
+      await until(() => both.client.text === "still here", "it is delivered");
+      await end(both);
+    },
+
+    "no descriptor is left, whoever closes": async (runtime) => {
+      if (!existsSync("/proc/self/fd")) return;
+      const server = new Peer();
+      const client = new Peer();
+      const listener = await listenAt(runtime, transport, server);
+      const before = descriptors();
+      for (let count = 0; count < 20; count++) {
+        const connection = await connectTo(runtime, transport, listener, client);
+        if (connection === undefined) throw new Error("Not connected");
+        await until(() => server.connections.length === count + 1, "it is accepted");
+        if (count % 2 === 0) connection.close();
+        else server.connections.at(-1)?.close();
+      }
+      await until(() => server.closes === 20 && client.closes === 20, "all are closed");
+      await until(() => descriptors() <= before, "no more descriptors than before");
+      listener.close();
+    },
+
+    "a port that is taken, a port where nobody listens": async (runtime) => {
+      const listener = await listenAt(runtime, transport, new Peer());
+      const { local: at } = listener;
+      same(
+        await bindCode(runtime.listenStream({ transport: "tcp", at }, new Peer())),
+        "EADDRINUSE",
+      );
+      listener.close();
+      await wait(20);
+      same(await connectTo(runtime, transport, listener, new Peer()), undefined);
+    },
+
+    "a connection that is never answered is given up in time": async (runtime) => {
+      // Somebody who accepts, and says nothing: enough but for TCP, which needs a place in nowhere.
+      const silent = await listenAt(runtime, "tcp", new Peer());
+      const nowhere = { ...silent, local: { address: "192.0.2.254", port: 9 } };
+      const before = performance.now();
+      const listener = transport === "tcp" ? nowhere : silent;
+      const connection = await connectTo(runtime, transport, listener, new Peer(), 100);
+      same(connection, undefined);
+      holds(performance.now() - before < 2_000, "it was given up in time");
+      silent.close();
+    },
+  };
 }
 
-/** A plain socket that never reads. */
-async function deafSocket(port: number): Promise<net.Socket> {
-  const socket = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
-  socket.on("error", () => {});
-  await new Promise((resolve) => socket.once("connect", resolve));
-  socket.pause();
-  return socket;
-}
-
-/** Checks of TCP. */
+/** Checks of connections, by all transports. */
 export const NET_CHECKS: Readonly<Record<string, Check>> = {
-  "TCP: both ends talk, know their addresses and hear of the end once": async (runtime) => {
-    const { listener, server, client, connection } = await pair(runtime);
-    const [accepted] = server.connections as [TcpConnection];
-    same(connection.remote, listener.local);
-    same(accepted.remote, connection.local);
-    same(accepted.local, listener.local);
-    const reply = bytes("hi");
-    holds(accepted.send(reply), "sent");
-    reply.fill(0);
-    accepted.close();
-    await until(() => client.closes === 1 && server.closes === 1, "both are closed");
-    same(client.text, "hi");
-    holds(!accepted.send(reply) && !connection.send(reply), "a closed connection sends nothing");
-    accepted.close();
-    connection.close();
-    listener.close();
-    await wait(10);
-    same([client.closes, server.closes], [1, 1]);
+  ...Object.fromEntries(
+    TRANSPORTS.flatMap((transport) =>
+      Object.entries(checksOf(transport)).map(([name, check]) =>
+        [`${transport}: ${name}`, check] as const
+      )
+    ),
+  ),
+
+  "every transport: a peer that reads nothing is disconnected in time": async (runtime) => {
+    const times = await Promise.all(TRANSPORTS.map(async (transport) => {
+      const server = new Peer();
+      const listener = await listenAt(runtime, transport, server);
+      const deaf = await deafSocket(transport, listener.local.port);
+      await until(() => server.connections.length === 1, "it is accepted");
+      await fill(server.first);
+      const before = performance.now();
+      server.first.close();
+      await until(() => server.closes === 1, "it is disconnected", 8_000);
+      const elapsed = Math.round(performance.now() - before);
+      deaf.destroy();
+      listener.close();
+      return elapsed;
+    }));
+    holds(times.every((time) => time > 4_000), `what is queued has time: ${times}`);
   },
 
-  "TCP: close sends what is queued first": async (runtime) => {
-    const { listener, server, client, connection } = await pair(runtime);
-    const [accepted] = server.connections as [TcpConnection];
-    accepted.send(new Uint8Array(900_000));
-    accepted.close();
-    await until(() => client.closes === 1, "it is closed");
-    same(client.bytes, 900_000);
-    connection.close();
-    listener.close();
-  },
-
-  "TCP: a peer that does not read is refused more after a bound": async (runtime) => {
-    const server = new Peer();
-    const listener = await runtime.listenTcp({ address: "127.0.0.1", port: 0 }, server);
-    const deaf = await deafSocket(listener.local.port);
-    deaf.write("x");
-    await until(() => server.connections.length === 1, "it is accepted");
-    const [accepted] = server.connections as [TcpConnection];
-    const block = new Uint8Array(64 * 1024);
-    let sent = 0;
-    while (sent < 2_000 && accepted.send(block)) {
-      sent++;
-      if (sent % 16 === 0) await wait(1);
-    }
-    holds(sent < 2_000, "sending was refused at last");
-    deaf.destroy();
-    await until(() => server.closes === 1, "it is closed");
-    listener.close();
-  },
-
-  "TCP: a half-closed peer is closed": async (runtime) => {
-    const server = new Peer();
-    const listener = await runtime.listenTcp({ address: "127.0.0.1", port: 0 }, server);
-    const half = await deafSocket(listener.local.port);
-    half.end("x");
-    await until(() => server.closes === 1, "it is closed");
-    half.destroy();
-    listener.close();
-  },
-
-  "TCP: a reset connection is closed without an error": async (runtime) => {
-    const server = new Peer();
-    const listener = await runtime.listenTcp({ address: "127.0.0.1", port: 0 }, server);
-    const socket = await deafSocket(listener.local.port);
-    socket.write("x");
-    await until(() => server.connections.length === 1, "it is accepted");
-    socket.resetAndDestroy();
-    await until(() => server.closes === 1, "it is closed");
-    listener.close();
-  },
-
-  "TCP: a port that is taken, a port where nobody listens": async (runtime) => {
-    const listener = await runtime.listenTcp({ address: "127.0.0.1", port: 0 }, new Peer());
-    same(await bindCode(runtime.listenTcp(listener.local, new Peer())), "EADDRINUSE");
-    const foreign = { address: "203.0.113.77", port: 0 };
+  "tcp: an address that is not ours cannot be bound": async (runtime) => {
+    const at = { address: "203.0.113.77", port: 0 };
     // Deno does not tell which error it was.
-    const code = await bindCode(runtime.listenTcp(foreign, new Peer()));
+    const code = await bindCode(runtime.listenStream({ transport: "tcp", at }, new Peer()));
     same(code, runtime.name === "bun" ? "EADDRNOTAVAIL" : "EINVAL");
-    listener.close();
-    await wait(20);
-    same(await runtime.connectTcp(listener.local, new Peer(), 1_000), undefined);
-  },
-
-  "TCP: a connection that is never answered is given up in time": async (runtime) => {
-    // A queue that is full: nobody accepts, and the system takes no more.
-    const before = performance.now();
-    same(await runtime.connectTcp({ address: "192.0.2.254", port: 9 }, new Peer(), 100), undefined);
-    holds(performance.now() - before < 2_000, "it was given up in time");
   },
 };

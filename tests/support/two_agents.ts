@@ -4,10 +4,14 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { SeededRandom } from "../../src/base/random.ts";
 import type { Millis } from "../../src/base/units.ts";
+import type { Hash } from "../../src/sip/auth/credentials.ts";
+import type { SessionTimerPolicy } from "../../src/sip/dialog/session_timer.ts";
 import { parseMessage } from "../../src/sip/message/parse.ts";
 import type { Flow } from "../../src/sip/transport/flow.ts";
+import type { InviteOptions } from "../../src/sip/user_agent/client_side.ts";
 import type { UserAgentOutput } from "../../src/sip/user_agent/output.ts";
 import { UserAgent } from "../../src/sip/user_agent/user_agent.ts";
 
@@ -21,6 +25,12 @@ export interface LinkOptions {
   readonly delay?: Millis;
   /** Added to the delay, evenly from 0 up to this; more than the spacing of datagrams reorders them. */
   readonly jitter?: Millis;
+  /** What both agents think of session timers. */
+  readonly sessionTimer?: SessionTimerPolicy;
+  /** The same, where they differ. */
+  readonly sessionTimers?: Readonly<Record<AgentName, SessionTimerPolicy>>;
+  /** What becomes of a message on its way; `undefined`: it is lost. */
+  readonly rewrite?: (text: string, from: AgentName, at: Millis) => string | undefined;
 }
 
 /** One end. */
@@ -44,6 +54,12 @@ const ADDRESSES = {
   callee: { address: "192.0.2.2", port: 5060 },
 } as const;
 
+/** The hash functions of the digest. */
+export const hash: Hash = (name, text) => {
+  const algorithm = { "md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512-256" }[name];
+  return createHash(algorithm).update(text).digest("hex");
+};
+
 /** The flow that an agent sees. */
 export function flowOf(agent: AgentName): Flow {
   const peer = agent === "caller" ? "callee" : "caller";
@@ -64,18 +80,22 @@ export class TwoAgents {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
-    const make = (name: AgentName) =>
-      new UserAgent({
+    const make = (name: AgentName) => {
+      const sessionTimer = options.sessionTimers?.[name] ?? options.sessionTimer;
+      return new UserAgent({
         random: new SeededRandom(options.seed * 2 + (name === "caller" ? 0 : 1)),
         identity: () => ADDRESSES[name],
+        hash,
+        ...(sessionTimer === undefined ? {} : { sessionTimer }),
       });
+    };
     this.agents = { caller: make("caller"), callee: make("callee") };
   }
 
   /** Does what an agent's method returned. */
   perform(agent: AgentName, outputs: readonly UserAgentOutput[]): void {
     for (const output of outputs) {
-      if (output.type === "send") this.#send(agent, output.bytes);
+      if (output.type === "send") this.#rewritten(agent, output.bytes);
       else {
         const told = { agent, at: this.now, output };
         this.told.push(told);
@@ -85,14 +105,14 @@ export class TwoAgents {
   }
 
   /** Places a call from the caller to the callee. */
-  invite(body?: Uint8Array): string {
+  invite(body?: Uint8Array, extra: Partial<InviteOptions> = {}): string {
     const { session, outputs } = this.agents.caller.invite({
       requestUri: "sip:bot@192.0.2.2",
       from: "<sip:ann@192.0.2.1>",
       to: "<sip:bot@192.0.2.2>",
-      flow: flowOf("caller"),
-      target: ADDRESSES.callee,
+      hops: [{ flow: flowOf("caller"), to: ADDRESSES.callee }],
       ...(body === undefined ? {} : { body: { bytes: body, contentType: "application/sdp" } }),
+      ...extra,
     }, this.now);
     this.perform("caller", outputs);
     return session;
@@ -118,6 +138,13 @@ export class TwoAgents {
   /** What an agent was told, by type. */
   toldTo(agent: AgentName, type: UserAgentOutput["type"]): Told[] {
     return this.told.filter((told) => told.agent === agent && told.output.type === type);
+  }
+
+  #rewritten(from: AgentName, bytes: Uint8Array): void {
+    const { rewrite } = this.#options;
+    if (rewrite === undefined) return this.#send(from, bytes);
+    const text = rewrite(new TextDecoder().decode(bytes), from, this.now);
+    if (text !== undefined) this.#send(from, new TextEncoder().encode(text));
   }
 
   #send(from: AgentName, bytes: Uint8Array): void {

@@ -5,7 +5,8 @@
  */
 
 import type { Millis } from "../../base/units.ts";
-import { type HandlerCommand, parseHandlerCommand } from "../../call/handler_message.ts";
+import type { HandlerCommand } from "../../call/handler_message.ts";
+import { parseHandlerCommand } from "../../call/parse_command.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { RateLimit } from "./rate_limit.ts";
 

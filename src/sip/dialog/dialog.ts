@@ -38,7 +38,7 @@ export class Dialog {
   readonly #local: string;
   /** Value of To in our requests. */
   readonly #remote: string;
-  readonly routeSet: readonly string[];
+  #routeSet: readonly string[];
   #remoteTarget: string;
   #localSequence: number;
   #remoteSequence: number | undefined;
@@ -55,7 +55,7 @@ export class Dialog {
     this.id = parts.id;
     this.#local = parts.local;
     this.#remote = parts.remote;
-    this.routeSet = parts.routeSet.slice(0, ROUTE_SET_MAX);
+    this.#routeSet = parts.routeSet.slice(0, ROUTE_SET_MAX);
     this.#remoteTarget = parts.remoteTarget;
     this.#localSequence = parts.localSequence;
     this.#remoteSequence = parts.remoteSequence;
@@ -105,6 +105,16 @@ export class Dialog {
     });
   }
 
+  /** What our requests go through, first hop first. */
+  get routeSet(): readonly string[] {
+    return this.#routeSet;
+  }
+
+  /** The CSeq number of our last request. */
+  get localSequence(): number {
+    return this.#localSequence;
+  }
+
   /** The Contact that the peer gave last. */
   get remoteTarget(): string {
     return this.#remoteTarget;
@@ -121,6 +131,22 @@ export class Dialog {
     return true;
   }
 
+  /** Hands out the CSeq number of our next request. §12.2.1.1 */
+  takeSequence(): number {
+    return ++this.#localSequence;
+  }
+
+  /**
+   * The 2xx that makes an early dialog a confirmed one came. §13.2.2.4: its Record-Route counts.
+   *
+   * @throws {SipParseError} It has no usable Contact.
+   */
+  confirm(response: SipResponse): void {
+    const contact = response.headers.contact;
+    this.#routeSet = response.headers.recordRoutes.toReversed().slice(0, ROUTE_SET_MAX);
+    this.refreshTarget(contact?.uri);
+  }
+
   /** Takes the Contact of a target refresh request or of its response. §12.2.1.2, §12.2.2 */
   refreshTarget(contactUri: string | undefined): void {
     if (contactUri !== undefined) this.#remoteTarget = contactUri;
@@ -128,8 +154,8 @@ export class Dialog {
 
   /** Builds a request within the dialog, without Via. §12.2.1.1 */
   createRequest(method: string, options: DialogRequestOptions = {}): SipRequest {
-    const sequence = options.sequence ?? ++this.#localSequence;
-    const { requestUri, routes } = this.#target();
+    const sequence = options.sequence ?? this.takeSequence();
+    const { requestUri, routes } = routedTarget(this.#remoteTarget, this.#routeSet);
     const headers: (readonly [string, string])[] = [["Max-Forwards", "70"]];
     for (const route of routes) headers.push(["Route", route]);
     headers.push(
@@ -154,18 +180,26 @@ export class Dialog {
    * @returns `undefined` when that URI is not one that we can send to.
    */
   get nextHop(): NextHop | undefined {
-    const first = this.routeSet[0];
-    return nextHopOf(first === undefined ? this.#remoteTarget : routeUri(first));
+    return firstHop(this.#remoteTarget, this.#routeSet);
   }
+}
 
-  /** Request-URI and Route headers, for a loose or a strict first router. §12.2.1.1 */
-  #target(): { requestUri: string; routes: readonly string[] } {
-    const first = this.routeSet[0];
-    if (first === undefined) return { requestUri: this.#remoteTarget, routes: [] };
-    const uri = routeUri(first);
-    if (isLooseRouter(uri)) return { requestUri: this.#remoteTarget, routes: this.routeSet };
-    return { requestUri: uri, routes: [...this.routeSet.slice(1), `<${this.#remoteTarget}>`] };
-  }
+/** The first hop of a request to `target` through `routes`. §8.1.2 */
+export function firstHop(target: string, routes: readonly string[]): NextHop | undefined {
+  const first = routes[0];
+  return nextHopOf(first === undefined ? target : routeUri(first));
+}
+
+/** Request-URI and Route headers, for a loose or a strict first router. §12.2.1.1 */
+export function routedTarget(
+  target: string,
+  routes: readonly string[],
+): { readonly requestUri: string; readonly routes: readonly string[] } {
+  const first = routes[0];
+  if (first === undefined) return { requestUri: target, routes: [] };
+  const uri = routeUri(first);
+  if (isLooseRouter(uri)) return { requestUri: target, routes };
+  return { requestUri: uri, routes: [...routes.slice(1), `<${target}>`] };
 }
 
 function routeUri(route: string): string {

@@ -5,7 +5,7 @@
  */
 
 import { isSafeText } from "./grammar.ts";
-import type { SipMessage } from "./message.ts";
+import type { SipMessage, SipRequest } from "./message.ts";
 import { reasonPhrase } from "./reason_phrases.ts";
 
 const encoder = new TextEncoder();
@@ -42,6 +42,16 @@ export function serializeMessage(message: SipMessage): Uint8Array {
   bytes.set(message.body, head.length);
   return bytes;
 }
+
+/** How many bytes a request takes on the wire, its Content-Length included; characters beyond ASCII count once. */
+export function serializedSize({ method, requestUri, headers, body }: SipRequest): number {
+  let size = method.length + requestUri.length + START_LINE_BYTES + body.length;
+  for (const { name, value } of headers.lines()) size += name.length + value.length + 4;
+  return size;
+}
+
+/** Version, spaces, CRLFs and a Content-Length. */
+const START_LINE_BYTES = 34;
 
 /**
  * One line about a message for ladders and traces: `INVITE sip:100@192.0.2.1`, `200 OK (INVITE)`.

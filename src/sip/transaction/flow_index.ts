@@ -38,6 +38,6 @@ export class FlowIndex<T> {
 function flowName(flow: Flow): string {
   const { transport, connection, listener, remote } = flow;
   return connection === undefined
-    ? `${listener} ${formatSocketAddress(remote)}`
+    ? `${transport} ${listener} ${formatSocketAddress(remote)}`
     : `${transport} ${connection}`;
 }

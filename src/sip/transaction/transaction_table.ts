@@ -179,8 +179,17 @@ export class TransactionTable {
     this.#clients.set(key, transaction);
     this.#flows.add(flow, transaction);
     const outputs = this.#settle(transaction, transaction.start(now));
-    if (method === "CANCEL") this.#cancelClient(clientKey(branch, "INVITE"), now);
+    if (method === "CANCEL") this.limit(clientKey(branch, "INVITE"), now);
     return { key, outputs };
+  }
+
+  /**
+   * From now on an INVITE of ours waits 64·T1 for its final response, however it rings: its sender has given it up
+   * (§9.1), or no person has to answer it.
+   */
+  limit(key: TransactionKey, now: Millis): void {
+    const invite = this.#clients.get(key);
+    if (invite instanceof InviteClientTransaction) this.#settle(invite, invite.cancelled(now));
   }
 
   /**
@@ -242,11 +251,6 @@ export class TransactionTable {
       isLate ? LATE_CANCEL : { type: "cancel", key: invite?.key, cancelKey, request, flow },
     );
     return outputs;
-  }
-
-  #cancelClient(inviteKey: TransactionKey, now: Millis): void {
-    const invite = this.#clients.get(inviteKey);
-    if (invite instanceof InviteClientTransaction) this.#settle(invite, invite.cancelled(now));
   }
 
   #hasRoom(isReserveOpen: boolean): boolean {

@@ -8,8 +8,8 @@
 
 import type { SocketAddress } from "../../base/socket_address.ts";
 
-/** The transports that there are. */
-export type SipTransport = "udp" | "tcp";
+/** The transports that there are. RFC 3261 §18, §26.2; RFC 7118. */
+export type SipTransport = "udp" | "tcp" | "tls" | "ws" | "wss";
 
 /** One way between us and a peer. */
 export interface Flow {
@@ -24,7 +24,24 @@ export interface Flow {
   readonly connection?: number;
 }
 
+/** Where a request goes, and over which flow. */
+export interface Hop {
+  readonly flow: Flow;
+  /** `address` may be a name that is still to be looked up; port 0: by SRV. RFC 3263 §4.2 */
+  readonly to: SocketAddress;
+}
+
 /** Tells whether retransmissions are the transport's business. RFC 3261 §17.1.1.1. */
 export function isReliable(transport: SipTransport): boolean {
   return transport !== "udp";
+}
+
+/** Tells whether nobody between us and the peer can listen. */
+export function isSecure(transport: SipTransport): boolean {
+  return transport === "tls" || transport === "wss";
+}
+
+/** Tells whether each message travels in a WebSocket message of its own. RFC 7118 §4.2. */
+export function isWebSocket(transport: SipTransport): boolean {
+  return transport === "ws" || transport === "wss";
 }

@@ -1,24 +1,31 @@
 /**
- * The user agent client: our INVITE, its CANCEL and ACK, and what comes back. RFC 3261 §8.1, §9.1, §13.2, §15.1.1.
+ * The user agent client: our INVITE, its CANCEL and ACK, and what comes back, forked responses included.
+ * RFC 3261 §8.1, §9.1, §12.1.2, §13.2; RFC 3262 §4 (PRACK).
  *
  * @module
  */
 
 import { randomHex } from "../../base/random.ts";
-import type { SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
-import { Dialog } from "../dialog/dialog.ts";
+import type { Credentials } from "../auth/credentials.ts";
+import { DigestClient } from "../auth/digest_client.ts";
+import { Dialog, routedTarget } from "../dialog/dialog.ts";
 import { InviteSession } from "../dialog/invite_session.ts";
+import { formatRAck, parseRSeq, ProvisionalOrder } from "../dialog/reliable_provisional.ts";
+import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
 import { createRequest } from "../message/build.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
-import { reasonPhrase } from "../message/reason_phrases.ts";
 import { SipParseError } from "../message/parse_error.ts";
-import type { TransactionKey } from "../transaction/transaction_table.ts";
-import type { Flow } from "../transport/flow.ts";
-import { addVia, contactFor, hopOf, sendBye, sendOnce, type UserAgentContext } from "./context.ts";
-import type { SessionId, SipBody, UserAgentOutput } from "./output.ts";
-import type { Session } from "./session_table.ts";
-import { ALLOW } from "./uas_core.ts";
+import { reasonPhrase } from "../message/reason_phrases.ts";
+import type { Hop } from "../transport/flow.ts";
+import type { Delivery } from "./client_requests.ts";
+import { acknowledge, ackRequest } from "./acknowledge.ts";
+import { addVia, hopOf, sendOnce, type UserAgentContext } from "./context.ts";
+import { sendBye } from "./in_session.ts";
+import { newSession } from "./new_session.ts";
+import type { Headers, SessionId, SipBody, UserAgentOutput } from "./output.ts";
+import { type Calling, type EarlyDialog, isGivenUp, type Session } from "./session_table.ts";
+import { ALLOW, SUPPORTED, takesUpdate } from "./uas_core.ts";
 
 /** A call that we place. */
 export interface InviteOptions {
@@ -26,11 +33,14 @@ export interface InviteOptions {
   /** Value of From without a tag, such as `"Ann" <sip:ann@example.com>`. */
   readonly from: string;
   readonly to: string;
-  /** The way out: the listener's socket, or a connection. */
-  readonly flow: Flow;
-  readonly target: SocketAddress;
-  readonly headers?: readonly (readonly [string, string])[];
+  /** The ways out, in the order to be tried. At least one. */
+  readonly hops: readonly Hop[];
+  /** Proxies to go through, such as `<sip:proxy.example.com;lr>`. §8.1.1.1 */
+  readonly routes?: readonly string[];
+  readonly headers?: Headers;
   readonly body?: SipBody;
+  /** For whoever challenges us. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** The client half of a user agent. */
@@ -43,141 +53,215 @@ export class ClientSide {
 
   /** Sends an INVITE outside a dialog. §13.2.1 */
   invite(options: InviteOptions, now: Millis): { session: SessionId; outputs: UserAgentOutput[] } {
-    const id = randomHex(this.#context.random, 8);
-    const { flow, target, body } = options;
-    const request = createRequest({
-      method: "INVITE",
-      requestUri: options.requestUri,
-      headers: [
-        ["Max-Forwards", "70"],
-        ["From", `${options.from};tag=${id}`],
-        ["To", options.to],
-        ["Call-ID", randomHex(this.#context.random, 16)],
-        ["CSeq", "1 INVITE"],
-        ["Contact", contactFor(this.#context, flow)],
-        ["Allow", ALLOW],
-        ...(options.headers ?? []),
-      ],
-      ...(body === undefined ? {} : { body: body.bytes, contentType: body.contentType }),
-    });
-    addVia(this.#context, request, flow);
-    const sent = this.#context.transactions.send(request, flow, target, now);
-    this.#context.sessions.add({
+    const context = this.#context;
+    const id = randomHex(context.random, 8);
+    const request = inviteRequest(options, id, context);
+    const { hops, credentials } = options;
+    const { random, hash } = context;
+    const session = newSession({
       id,
       role: "client",
-      flow,
+      flow: (hops[0] as Hop).flow,
       invite: request,
-      inviteKey: sent.key,
-      machine: new InviteSession("client", this.#context.timers),
-      target,
+      inviteKey: "",
+      machine: new InviteSession("client", context.timers),
       dialog: undefined,
-      calling: "calling",
-      sent: new Map(),
-      reinvite: undefined,
-      byeHeaders: [],
     });
-    const outputs: UserAgentOutput[] = [];
-    this.#context.absorb(sent.outputs, outputs, now);
+    if (credentials !== undefined && hash !== undefined) {
+      session.digest = new DigestClient({ credentials, hash, random });
+    }
+    // The body of an INVITE is an offer until it is answered
+    if (options.body !== undefined) session.offer.send();
+    context.sessions.add(session);
+    const { digest } = session;
+    const owner = { type: "invite", session } as const;
+    const outputs = context.requests.send({ owner, request, hops, contact: {}, digest }, now);
     return { session: id, outputs };
   }
 
   /** Gives up a call that is not answered. §9.1: the CANCEL waits for a provisional response. */
-  cancel(session: Session, now: Millis): UserAgentOutput[] {
-    const before = session.calling;
-    if (before !== "calling" && before !== "proceeding") return [];
-    session.calling = "cancelled";
-    return before === "proceeding" ? this.#sendCancel(session, now) : [];
+  cancel(session: Session, headers: Headers, now: Millis): UserAgentOutput[] {
+    const { calling } = session;
+    if (calling?.state !== "calling" && calling?.state !== "proceeding") return [];
+    const wasProceeding = calling.state === "proceeding";
+    calling.state = wasProceeding ? "cancelling" : "cancelled";
+    calling.cancelHeaders = headers;
+    return wasProceeding ? this.#sendCancel(session, headers, now) : [];
   }
 
-  /** A response to a request of ours. */
-  receive(key: TransactionKey, response: SipResponse, now: Millis): UserAgentOutput[] {
-    const session = this.#context.sessions.byTransaction(key);
-    if (session === undefined) return [];
-    const { method } = response.headers.cseq;
-    if (method === "INVITE") return this.#receiveInviteResponse(session, response, now);
-    if (method === "BYE" && response.statusCode >= 200) return this.#endSession(key, session, true);
-    return [];
-  }
-
-  /** A request of ours got no final response. §8.1.3.1: as if it were a 408, or a 503. */
-  fail(key: TransactionKey, cause: "timeout" | "transport"): UserAgentOutput[] {
-    const session = this.#context.sessions.byTransaction(key);
-    if (session === undefined) return [];
-    if (key === session.inviteKey && session.role === "client") {
-      return this.#reject(session, cause === "timeout" ? 408 : 503);
-    }
-    if (session.machine.state === "ending") return this.#endSession(key, session, false);
-    this.#context.sessions.forget(key);
-    return [];
-  }
-
-  #receiveInviteResponse(
-    session: Session,
-    response: SipResponse,
-    now: Millis,
-  ): UserAgentOutput[] {
+  /** A response to our INVITE. */
+  receive(delivery: Delivery, response: SipResponse, now: Millis): UserAgentOutput[] {
+    const { owner } = delivery;
+    if (owner.type !== "invite") return [];
+    const { session } = owner;
+    const calling = session.calling as Calling;
     const { statusCode } = response;
     if (statusCode < 200) return this.#receiveProvisional(session, response, now);
-    if (statusCode < 300) return this.#receiveAccepted(session, response, now);
-    return this.#reject(session, statusCode, response.reasonPhrase);
+    if (statusCode < 300) return this.#receiveAccepted({ session, calling, response }, now);
+    return this.reject(session, statusCode, response);
+  }
+
+  /** Our INVITE has failed, with a response or without. */
+  reject(
+    session: Session,
+    statusCode: number,
+    response: SipResponse | undefined,
+  ): UserAgentOutput[] {
+    const calling = session.calling as Calling;
+    if (calling.state === "done") return [];
+    calling.state = "done";
+    this.#context.sessions.remove(session);
+    const phrase = response?.reasonPhrase ?? reasonPhrase(statusCode);
+    return [
+      { type: "rejected", session: session.id, statusCode, reasonPhrase: phrase, response },
+      { type: "terminated", session: session.id, byeAnswered: false },
+    ];
   }
 
   #receiveProvisional(session: Session, response: SipResponse, now: Millis): UserAgentOutput[] {
-    if (session.calling === "cancelled") return this.#sendCancel(session, now);
-    if (session.calling === "calling") session.calling = "proceeding";
-    return [{ type: "progress", session: session.id, response }];
+    const calling = session.calling as Calling;
+    if (calling.state === "cancelled") {
+      calling.state = "cancelling";
+      return this.#sendCancel(session, calling.cancelHeaders, now);
+    }
+    if (calling.state === "done" || calling.state === "cancelling") return [];
+    calling.state = "proceeding";
+    const progress: UserAgentOutput = { type: "progress", session: session.id, response };
+    if (response.statusCode === 100 || response.headers.to.tag === undefined) return [progress];
+    let early: EarlyDialog;
+    try {
+      early = this.#earlyDialog(session, calling, response);
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error;
+      return [{ type: "ignored", reason: `provisional response: ${error.message}` }];
+    }
+    if (!isReliable(response)) return [progress];
+    return this.#acknowledgeProvisional({ session, early, response }, now) ?? [progress];
+  }
+
+  /** §12.1.2: every remote tag is a dialog of its own. */
+  #earlyDialog(session: Session, calling: Calling, response: SipResponse): EarlyDialog {
+    const tag = response.headers.to.tag as string;
+    const known = calling.early.get(tag);
+    if (known !== undefined) {
+      known.dialog.refreshTarget(response.headers.contact?.uri);
+      return known;
+    }
+    if (calling.early.size >= FORKS_MAX) throw new SipParseError("Too many forks");
+    const dialog = Dialog.fromResponse(session.invite, response);
+    const early = { dialog, order: new ProvisionalOrder() };
+    calling.early.set(tag, early);
+    session.peerTakesUpdate ||= takesUpdate(response);
+    return early;
+  }
+
+  /**
+   * RFC 3262 §4: a reliable response in its turn gets a PRACK, one that came before nothing.
+   *
+   * @returns `undefined` when there is nothing to acknowledge at all.
+   */
+  #acknowledgeProvisional(
+    { session, early, response }: {
+      session: Session;
+      early: EarlyDialog;
+      response: SipResponse;
+    },
+    now: Millis,
+  ): UserAgentOutput[] | undefined {
+    const text = response.headers.get("RSeq");
+    if (text === undefined) return undefined;
+    let rseq: number;
+    try {
+      rseq = parseRSeq(text);
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error;
+      return [{ type: "ignored", reason: `RSeq: ${error.message}` }];
+    }
+    const place = early.order.accept(rseq);
+    if (place !== "next") return [{ type: "ignored", reason: `RSeq ${place}` }];
+    const { sequence } = response.headers.cseq;
+    const rack = formatRAck({ rseq, sequence, method: "INVITE" });
+    const prack = early.dialog.createRequest("PRACK", { headers: [["RAck", rack]] });
+    const { digest } = session;
+    const outputs = this.#context.requests.send({
+      owner: { type: "in_dialog", session, purpose: "prack" },
+      request: prack,
+      dialog: early.dialog,
+      hops: [hopOf(early.dialog, session.flow)],
+      digest,
+    }, now);
+    // §5: a session description in a reliable response is the answer
+    if (response.body.length > 0) session.offer.settle();
+    return [...outputs, { type: "progress", session: session.id, response }];
   }
 
   /** §13.2.2.4: every 2xx gets an ACK; one of another fork, or that comes too late, gets a BYE as well. */
-  #receiveAccepted(session: Session, response: SipResponse, now: Millis): UserAgentOutput[] {
+  #receiveAccepted(
+    { session, calling, response }: {
+      session: Session;
+      calling: Calling;
+      response: SipResponse;
+    },
+    now: Millis,
+  ): UserAgentOutput[] {
     const remoteTag = response.headers.to.tag ?? "";
-    if (session.dialog?.id.remoteTag === remoteTag) {
-      const ack = session.sent.get(response.headers.cseq.sequence);
-      return ack === undefined ? [] : [{ type: "send", ...ack }];
-    }
+    const { sequence } = response.headers.cseq;
+    const isOurs = session.dialog?.id.remoteTag === remoteTag;
+    const known = isOurs ? session.acks?.get(sequence) : calling.unwanted.get(remoteTag);
+    if (known !== undefined) return [{ type: "send", ...known }];
+    if (isOurs) return [{ type: "ignored", reason: "2xx of long ago" }];
     let dialog: Dialog;
     try {
-      dialog = Dialog.fromResponse(session.invite, response);
+      const early = calling.early.get(remoteTag)?.dialog;
+      dialog = early ?? Dialog.fromResponse(session.invite, response);
+      early?.confirm(response);
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      return [{ type: "ignored", reason: `2xx that cannot be used: ${error.message}` }];
+      const ignored = `2xx that cannot be used: ${error.message}`;
+      // Unless another fork is in use, the call has failed: the transaction waits for nothing else
+      const failed = session.dialog === undefined ? this.reject(session, 502, undefined) : [];
+      return [{ type: "ignored", reason: ignored }, ...failed];
     }
-    const isFork = session.dialog !== undefined;
-    const holder: Session = isFork ? { ...session, dialog, sent: new Map() } : session;
-    holder.dialog = dialog;
-    const outputs: UserAgentOutput[] = [this.#acknowledge(holder, response)];
-    const unwanted = isFork || session.calling === "cancelled";
-    session.calling = "done";
-    if (!unwanted) {
-      return [...outputs, { type: "accepted", session: session.id, response }];
+    if (session.dialog !== undefined || calling.state === "done") return this.#leaveFork({ session, calling, dialog }, now);
+    session.dialog = dialog;
+    const outputs: UserAgentOutput[] = [acknowledge(this.#context, session, session.invite)];
+    session.offer.settle();
+    const isWanted = !isGivenUp(calling);
+    calling.state = "done";
+    if (!isWanted) {
+      session.machine.hangup();
+      return [...outputs, ...sendBye(this.#context, session, now)];
     }
-    if (isFork) {
-      // Not `sendBye`: the answer to this BYE must not end the session of the fork that we keep
-      const bye = dialog.createRequest("BYE");
-      const hop = hopOf(holder);
-      addVia(this.#context, bye, hop.flow);
-      const sent = this.#context.transactions.send(bye, hop.flow, hop.to, now);
-      this.#context.absorb(sent.outputs, outputs, now);
-      return outputs;
+    session.peerTakesUpdate = takesUpdate(response);
+    const agreement = acceptSessionTimer(session.invite, response, this.#context.sessionTimer);
+    if (agreement !== undefined) session.timer = new SessionTimer(agreement, now);
+    return [...outputs, { type: "accepted", session: session.id, response }];
+  }
+
+  /** A second callee answered: its dialog is confirmed, and ended at once. */
+  #leaveFork(
+    { session, calling, dialog }: { session: Session; calling: Calling; dialog: Dialog },
+    now: Millis,
+  ): UserAgentOutput[] {
+    const hop = hopOf(dialog, session.flow);
+    const { invite } = session;
+    const ack = sendOnce(hop, ackRequest(this.#context, { invite, dialog, hop }));
+    if (calling.unwanted.size < FORKS_MAX) {
+      const { flow, to, bytes, message } = ack;
+      calling.unwanted.set(dialog.id.remoteTag, { flow, to, bytes, message });
     }
-    session.machine.hangup();
-    outputs.push(...sendBye(this.#context, session, now));
+    // Not `sendBye`: the answer to this BYE must not end the session of the fork that we keep
+    const bye = dialog.createRequest("BYE");
+    addVia(this.#context, bye, hop.flow);
+    const sent = this.#context.transactions.send(bye, hop.flow, hop.to, now);
+    const outputs: UserAgentOutput[] = [ack];
+    this.#context.absorb(sent.outputs, outputs, now);
     return outputs;
   }
 
-  #acknowledge(session: Session, response: SipResponse): UserAgentOutput {
-    const { sequence } = response.headers.cseq;
-    const ack = (session.dialog as Dialog).createRequest("ACK", { sequence });
-    const hop = hopOf(session);
-    addVia(this.#context, ack, hop.flow);
-    const output = sendOnce(hop, ack);
-    const { flow, to, bytes, message } = output;
-    session.sent.set(sequence, { flow, to, bytes, message });
-    return output;
-  }
-
-  #sendCancel(session: Session, now: Millis): UserAgentOutput[] {
-    const { headers, requestUri } = session.invite;
+  #sendCancel(session: Session, extra: Headers, now: Millis): UserAgentOutput[] {
+    const { invite, flow } = session;
+    const { headers, requestUri } = invite;
     // §9.1: the same Request-URI, Call-ID, To, From, Route, CSeq number and top Via
     const cancel: SipRequest = createRequest({
       method: "CANCEL",
@@ -185,37 +269,51 @@ export class ClientSide {
       headers: [
         ["Via", headers.get("Via") as string],
         ["Max-Forwards", "70"],
+        ...headers.getAll("Route").map((route) => ["Route", route] as const),
         ["From", headers.get("From") as string],
         ["To", headers.get("To") as string],
         ["Call-ID", headers.callId],
         ["CSeq", `${headers.cseq.sequence} CANCEL`],
+        ...extra,
       ],
     });
-    const sent = this.#context.transactions.send(cancel, session.flow, session.target, now);
     const outputs: UserAgentOutput[] = [];
+    const to = this.#context.requests.destination(session.inviteKey) ?? flow.remote;
+    const sent = this.#context.transactions.send(cancel, flow, to, now);
     this.#context.absorb(sent.outputs, outputs, now);
     return outputs;
   }
+}
 
-  #reject(session: Session, statusCode: number, phrase?: string): UserAgentOutput[] {
-    if (session.calling === "done") return [];
-    session.calling = "done";
-    this.#context.sessions.remove(session);
-    return [
-      {
-        type: "rejected",
-        session: session.id,
-        statusCode,
-        reasonPhrase: phrase ?? reasonPhrase(statusCode),
-      },
-      { type: "terminated", session: session.id, byeAnswered: false },
-    ];
-  }
+/** Dialogs that one INVITE may make. */
+const FORKS_MAX = 32;
 
-  #endSession(key: TransactionKey, session: Session, byeAnswered: boolean): UserAgentOutput[] {
-    this.#context.sessions.forget(key);
-    session.machine.byeCompleted();
-    this.#context.sessions.remove(session);
-    return [{ type: "terminated", session: session.id, byeAnswered }];
-  }
+function inviteRequest(
+  options: InviteOptions,
+  id: string,
+  { random, sessionTimer }: UserAgentContext,
+): SipRequest {
+  const { body } = options;
+  const { requestUri, routes } = routedTarget(options.requestUri, options.routes ?? []);
+  return createRequest({
+    method: "INVITE",
+    requestUri,
+    headers: [
+      ["Max-Forwards", "70"],
+      ...routes.map((route) => ["Route", route] as const),
+      ["From", `${options.from};tag=${id}`],
+      ["To", options.to],
+      ["Call-ID", randomHex(random, 16)],
+      ["CSeq", "1 INVITE"],
+      ["Allow", ALLOW],
+      ["Supported", SUPPORTED],
+      ...requestSessionTimer(sessionTimer, {}),
+      ...(options.headers ?? []),
+    ],
+    ...(body === undefined ? {} : { body: body.bytes, contentType: body.contentType }),
+  });
+}
+
+function isReliable(response: SipResponse): boolean {
+  return response.headers.values("Require").some((tag) => tag.toLowerCase() === "100rel");
 }

@@ -1,57 +1,69 @@
 /**
- * What both sides of a user agent work with.
+ * What the parts of a user agent work with: where requests go, and what we write about ourselves.
  *
  * @module
  */
 
 import { randomHex, type RandomSource } from "../../base/random.ts";
-import type { SocketAddress } from "../../base/socket_address.ts";
+import { isIpAddress, type SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
+import type { Hash } from "../auth/credentials.ts";
+import type { Dialog } from "../dialog/dialog.ts";
+import type { SessionTimerPolicy } from "../dialog/session_timer.ts";
 import type { SipRequest } from "../message/message.ts";
+import { defaultPort } from "../message/next_hop.ts";
 import { serializeMessage } from "../message/serialize.ts";
 import { serializeSipUri } from "../message/uri.ts";
 import type { SipTimers } from "../transaction/timers.ts";
 import type { TransactionOutput, TransactionTable } from "../transaction/transaction_table.ts";
-import type { Flow } from "../transport/flow.ts";
-import type { UserAgentOutput } from "./output.ts";
-import type { Session, SessionTable } from "./session_table.ts";
+import { type Flow, type Hop, isWebSocket } from "../transport/flow.ts";
+import type { ClientRequests } from "./client_requests.ts";
+import type { SendMessageOutput, UserAgentOutput } from "./output.ts";
+import type { SessionTable } from "./session_table.ts";
 
 /** The address that we write into Via and Contact, for what goes out over a flow. */
 export type Identity = (flow: Flow) => SocketAddress;
 
-/** The parts that a user agent's two sides share. */
+/** The parts that the sides of a user agent share. */
 export interface UserAgentContext {
   readonly random: RandomSource;
   readonly timers: SipTimers;
   readonly identity: Identity;
+  readonly hash: Hash | undefined;
+  readonly sessionTimer: SessionTimerPolicy;
+  /** The same hop over a stream, where there is one. RFC 3261 §18.1.1 */
+  readonly streamHop: (hop: Hop) => Hop | undefined;
   readonly transactions: TransactionTable;
   readonly sessions: SessionTable;
+  readonly requests: ClientRequests;
   /** Turns what the transactions want into what the user agent wants, in place. */
   absorb(outputs: readonly TransactionOutput[], into: UserAgentOutput[], now: Millis): void;
 }
 
-/** Where a request within a session goes, and over which flow. */
-export interface Hop {
-  readonly flow: Flow;
-  readonly to: SocketAddress;
+/** What a Contact of ours has beside the address. */
+export interface ContactOptions {
+  readonly user?: string;
+  /** Of the header, such as `;expires=600`. */
+  readonly parameters?: string;
 }
 
 const BRANCH_COOKIE = "z9hG4bK";
 
 /** Our Contact on a flow, with its angle brackets. */
-export function contactFor(context: UserAgentContext, flow: Flow): string {
-  const at = context.identity(flow);
-  const parameters = new Map(flow.transport === "udp" ? [] : [["transport", flow.transport]]);
+export function contactFor(identity: Identity, flow: Flow, options: ContactOptions = {}): string {
+  const at = identity(flow);
+  const { transport } = flow;
+  const named = transport === "wss" ? "ws" : transport;
   const uri = serializeSipUri({
-    scheme: "sip",
-    user: undefined,
+    scheme: transport === "wss" ? "sips" : "sip",
+    user: options.user,
     password: undefined,
     host: at.address,
     port: at.port,
-    parameters,
+    parameters: new Map(transport === "udp" ? [] : [["transport", named]]),
     headers: undefined,
   });
-  return `<${uri}>`;
+  return `<${uri}>${options.parameters ?? ""}`;
 }
 
 /** Puts our Via, with a branch of its own, on top of a request. §8.1.1.7 */
@@ -68,48 +80,23 @@ export function addVia(context: UserAgentContext, request: SipRequest, flow: Flo
 
 /**
  * The way to the peer of a dialog: the first hop that route set and remote target give (§12.2.1.1), over the
- * connection that the dialog began on where there is one.
+ * connection that the dialog began on while there is one.
  *
- * DEVIATION §18.1.1: a stream dialog keeps its connection instead of opening one to the Contact; peers behind NAT
- * can be reached in no other way.
+ * DEVIATION §18.1.1: a stream dialog keeps its connection instead of opening one to the Contact; peers behind NAT,
+ * and every browser (RFC 7118 §5), can be reached in no other way.
  */
-export function hopOf(session: Session): Hop {
-  const hop = session.dialog?.nextHop;
-  const { flow } = session;
-  if (hop === undefined) return { flow, to: flow.remote };
-  const to = { address: hop.host, port: hop.port };
-  const transport = hop.transport ?? flow.transport;
+export function hopOf(dialog: Dialog | undefined, flow: Flow): Hop {
+  const next = dialog?.nextHop;
+  if (next === undefined || isWebSocket(flow.transport)) return { flow, to: flow.remote };
+  const transport = next.transport ?? (next.secure ? "tls" : flow.transport);
+  // A name without a port is looked up by SRV
+  const unnamed = isIpAddress(next.host) ? defaultPort(transport) : 0;
+  const to = { address: next.host, port: next.port ?? unnamed };
   if (transport === flow.transport) return { flow, to };
   return { flow: { transport, listener: flow.listener, local: flow.local, remote: to }, to };
 }
 
-/** Sends a request within a session in a transaction of its own. */
-export function sendInSession(
-  context: UserAgentContext,
-  session: Session,
-  request: SipRequest,
-  now: Millis,
-): UserAgentOutput[] {
-  const { flow, to } = hopOf(session);
-  addVia(context, request, flow);
-  const { key, outputs } = context.transactions.send(request, flow, to, now);
-  context.sessions.expect(key, session);
-  const into: UserAgentOutput[] = [];
-  context.absorb(outputs, into, now);
-  return into;
-}
-
-/** Sends the BYE of a session. §15.1.1 */
-export function sendBye(
-  context: UserAgentContext,
-  session: Session,
-  now: Millis,
-): UserAgentOutput[] {
-  const bye = session.dialog?.createRequest("BYE", { headers: session.byeHeaders });
-  return bye === undefined ? [] : sendInSession(context, session, bye, now);
-}
-
 /** Sends a message that no transaction repeats: an ACK of a 2xx. §13.2.2.4 */
-export function sendOnce(hop: Hop, message: SipRequest): UserAgentOutput & { type: "send" } {
+export function sendOnce(hop: Hop, message: SipRequest): SendMessageOutput {
   return { type: "send", ...hop, bytes: serializeMessage(message), message };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SipRequest } from "../message/message.ts";
+import type { SipMessage, SipRequest } from "../message/message.ts";
 import { uriScheme } from "../message/uri.ts";
 import { SDP_CONTENT_TYPE } from "./output.ts";
 
@@ -16,6 +16,18 @@ export const ALLOWED_METHODS: readonly string[] = [
   "CANCEL",
   "OPTIONS",
   "INFO",
+  "PRACK",
+  "UPDATE",
+  "REFER",
+  "NOTIFY",
+];
+
+/** Extensions that we understand, in the order of the Supported header. */
+export const SUPPORTED_EXTENSIONS: readonly string[] = [
+  "100rel",
+  "timer",
+  "replaces",
+  "norefersub",
 ];
 
 /** Bodies of INFO that we understand: keys. */
@@ -25,13 +37,9 @@ const INFO_CONTENT_TYPES: readonly string[] = ["application/dtmf-relay", "applic
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
   ...ALLOWED_METHODS,
   "REGISTER",
-  "PRACK",
   "SUBSCRIBE",
-  "NOTIFY",
   "PUBLISH",
-  "REFER",
   "MESSAGE",
-  "UPDATE",
 ]);
 
 /** A request that gets a final response other than 2xx, and why. */
@@ -45,9 +53,27 @@ export interface Refusal {
 /** Value of our Allow header. */
 export const ALLOW = ALLOWED_METHODS.join(", ");
 
+/** Value of our Supported header. */
+export const SUPPORTED = SUPPORTED_EXTENSIONS.join(", ");
+
 /** Headers of a 200 to OPTIONS, which are those of a 200 to INVITE. §11.2 */
 export function capabilityHeaders(): (readonly [string, string])[] {
-  return [["Allow", ALLOW], ["Accept", SDP_CONTENT_TYPE], ["Supported", ""]];
+  return [["Allow", ALLOW], ["Accept", SDP_CONTENT_TYPE], ["Supported", SUPPORTED]];
+}
+
+/** Whether the sender of a message takes UPDATE. RFC 3311 §4 */
+export function takesUpdate(message: SipMessage): boolean {
+  return message.headers.values("Allow").some((method) => method.toUpperCase() === "UPDATE");
+}
+
+/** Whether the sender of a request understands an extension, or even wants it. §20.37, §20.32 */
+export function understands(request: SipRequest, extension: string): "required" | boolean {
+  if (names(request, "Require", extension)) return "required";
+  return names(request, "Supported", extension);
+}
+
+function names({ headers }: SipRequest, name: string, extension: string): boolean {
+  return headers.values(name).some((tag) => tag.toLowerCase() === extension);
 }
 
 /** Looks at the method. §8.2.1 */
@@ -60,19 +86,18 @@ export function refuseMethod(request: SipRequest): Refusal | undefined {
 /** Looks at Request-URI and Require, which every request but ACK and CANCEL has to pass. §8.2.2 */
 export function refuseHeaders(request: SipRequest): Refusal | undefined {
   const scheme = uriScheme(request.requestUri);
-  if (scheme !== "sip" && scheme !== "tel") {
+  if (scheme !== "sip" && scheme !== "sips" && scheme !== "tel") {
     return { statusCode: 416, headers: [], reason: `URI scheme "${scheme}"` };
   }
-  // §8.2.2.3: no extension is understood yet
-  const required = request.headers.values("Require");
-  if (required.length > 0) {
-    const list = required.join(", ");
-    return { statusCode: 420, headers: [["Unsupported", list]], reason: `Require: ${list}` };
-  }
-  return undefined;
+  // §8.2.2.3: what is not understood is named
+  const unknown = request.headers.values("Require")
+    .filter((tag) => !SUPPORTED_EXTENSIONS.includes(tag.toLowerCase()));
+  if (unknown.length === 0) return undefined;
+  const list = unknown.join(", ");
+  return { statusCode: 420, headers: [["Unsupported", list]], reason: `Require: ${list}` };
 }
 
-/** Looks at the body of an INVITE: a session description that is not encoded, or none. §8.2.3 */
+/** Looks at the body of an INVITE or UPDATE: a session description that is not encoded, or none. §8.2.3 */
 export function refuseBody(request: SipRequest): Refusal | undefined {
   return refuseContent(request, [SDP_CONTENT_TYPE]);
 }

@@ -95,17 +95,35 @@ describe("RFC 3261 §12.1.2 dialog of the calling side", () => {
 });
 
 describe("RFC 3261 §19.1 next hop of a URI", () => {
-  test("has the default port, and the transport only when the URI names it", () => {
+  test("has port and transport only when the URI names them", () => {
     expect(nextHopOf("sip:a@192.0.2.9")).toEqual({
       host: "192.0.2.9",
-      port: 5060,
+      port: undefined,
       transport: undefined,
+      secure: false,
     });
-    expect(nextHopOf("sip:a@192.0.2.9:5070;transport=TCP")?.transport).toBe("tcp");
+    expect(nextHopOf("sip:a@192.0.2.9:5070;transport=TCP")).toEqual({
+      host: "192.0.2.9",
+      port: 5070,
+      transport: "tcp",
+      secure: false,
+    });
+  });
+
+  test("means TLS by sips, whatever stream is named (§26.2.2)", () => {
+    expect(nextHopOf("sips:a@b.example")).toMatchObject({ transport: undefined, secure: true });
+    expect(nextHopOf("sips:a@b.example;transport=tcp")?.transport).toBe("tls");
+    expect(nextHopOf("sips:a@b.example;transport=ws")?.transport).toBe("wss");
+  });
+
+  test("is the maddr where there is one (RFC 3263 §4)", () => {
+    expect(nextHopOf("sip:a@b.example;maddr=192.0.2.7")?.host).toBe("192.0.2.7");
   });
 
   test("is none for what we cannot send to", () => {
-    for (const uri of ["sips:a@example.com", "tel:+1555", "sip:a@b;transport=sctp", "nonsense"]) {
+    for (
+      const uri of ["sips:a@b;transport=udp", "tel:+1555", "sip:a@b;transport=sctp", "nonsense"]
+    ) {
       expect({ uri, hop: nextHopOf(uri) }).toEqual({ uri, hop: undefined });
     }
   });

@@ -33,7 +33,9 @@ function playSchedule(seed: number): TwoAgents {
   const hangUp = (agent: "caller" | "callee", session: SessionId) =>
     net.perform(agent, net.agents[agent].hangup(session, [], net.now));
   const session = net.invite();
-  if (random.nextUnit() < 0.3) soon(() => net.perform("caller", caller.cancel(session, net.now)));
+  if (random.nextUnit() < 0.3) {
+    soon(() => net.perform("caller", caller.cancel(session, [], net.now)));
+  }
   for (let at = 0; at < 20_000; at += 20) {
     net.run(at);
     for (const item of later.splice(0)) {
@@ -107,7 +109,7 @@ describe("RFC 3261 §13.3.1.4 2xx until ACK", () => {
     expect(sent.slice(0, spacing.length)).toEqual(spacing);
     const [timeout] = net.toldTo("callee", "ack_timeout");
     expect(timeout?.at).toBe(32_001);
-    expect(net.agents.callee.size).toEqual({ sessions: 0, transactions: 0 });
+    expect(net.agents.callee.size).toEqual({ sessions: 0, requests: 0, transactions: 0 });
   });
 
   test("waits with our BYE until the ACK (§15)", () => {

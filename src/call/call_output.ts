@@ -1,0 +1,75 @@
+/**
+ * What the machine of a call is made of, and what it tells the gateway to do.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/units.ts";
+import type { CallFacts } from "../route/call_facts.ts";
+import type { HandlerSpec } from "../route/route.ts";
+import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
+import type { ReferRequest } from "../sip/dialog/refer.ts";
+import type { Answer, Headers, SipBody } from "../sip/user_agent/output.ts";
+import type { EndCause, HandlerEvent, StartEvent } from "./handler_message.ts";
+import type { LiveHandlerSpec } from "./screening.ts";
+import type { SessionMedia } from "./session_media.ts";
+
+/** What is to be done with the signalling of the session that the call has at that moment. */
+export type SignallingOutput =
+  | { readonly type: "answer"; readonly answer: Answer }
+  | { readonly type: "answer_reinvite"; readonly answer: Answer }
+  | { readonly type: "answer_offer"; readonly answer: Answer }
+  | { readonly type: "reinvite"; readonly body: SipBody }
+  /** Ask the peer to call somebody else. `replaces`: the id of the call whose far end it is to be joined with. */
+  | {
+    readonly type: "transfer";
+    readonly to: string | undefined;
+    readonly replaces: string | undefined;
+  }
+  | { readonly type: "answer_refer"; readonly answer: Answer }
+  | { readonly type: "notify_refer"; readonly statusCode: number; readonly phrase?: string }
+  /** The peer wants us to call somebody, who is to take its place. */
+  | { readonly type: "refer"; readonly refer: ReferRequest }
+  | { readonly type: "bye"; readonly headers: Headers };
+
+/** What the gateway has to do, in this order. */
+export type CallOutput =
+  | SignallingOutput
+  | { readonly type: "bind_rtp" }
+  | { readonly type: "start_handler"; readonly spec: LiveHandlerSpec; readonly event: StartEvent }
+  | { readonly type: "send_event"; readonly event: HandlerEvent }
+  | { readonly type: "open_media"; readonly media: NegotiatedMedia }
+  | { readonly type: "renegotiate_media"; readonly media: NegotiatedMedia }
+  | { readonly type: "mark"; readonly name: string }
+  | { readonly type: "clear" }
+  | { readonly type: "finish" }
+  | { readonly type: "handler_failed"; readonly reason: string; readonly next: string | undefined }
+  | { readonly type: "ended"; readonly end: CallEnd };
+
+/** How a call ended. */
+export interface CallEnd {
+  readonly cause: EndCause;
+  readonly detail: string;
+  readonly sipStatus: number;
+  readonly setupMs: Millis | undefined;
+  readonly durationMs: Millis;
+  readonly handler: string;
+}
+
+/** What a call is made of. */
+export interface CallOptions {
+  readonly facts: CallFacts;
+  /** The route's handler and what follows when it fails. At least one. */
+  readonly handlers: readonly HandlerSpec[];
+  readonly media: SessionMedia;
+  /** Whether the INVITE brought the offer; when not, the 200 does. */
+  readonly hasOffer: boolean;
+  /** `manual`: the handler says when, if it is one that can give commands. Default: `auto`, when it runs. */
+  readonly answer?: "auto" | "manual";
+  /** Whether the caller takes reliable provisional responses: `takesReliably` reads it. Default: no. RFC 3262 §4 */
+  readonly reliable?: boolean;
+  /** From the INVITE to the 200. */
+  readonly setupMax: Millis;
+  /** From the 200 to our BYE. */
+  readonly durationMax: Millis;
+}

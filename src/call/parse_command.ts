@@ -1,0 +1,135 @@
+/**
+ * Reads what a handler asks for: a decoded JSON value becomes a command, or a message that says what to send instead.
+ *
+ * @module
+ */
+
+import { SipParseError } from "../sip/message/parse_error.ts";
+import { parseSipUri } from "../sip/message/uri.ts";
+import type { HandlerCommand } from "./handler_message.ts";
+
+/** What came of reading a handler's message. */
+export type ParsedCommand =
+  | { readonly ok: true; readonly command: HandlerCommand }
+  | { readonly ok: false; readonly message: string; readonly command: string };
+
+/** Longest name of a mark, in characters. */
+export const MARK_NAME_LENGTH_MAX = 256;
+
+/** Longest URI that a call is transferred to, in characters. */
+export const TRANSFER_URI_LENGTH_MAX = 1024;
+
+/** Longest reason phrase, in characters. */
+export const REASON_LENGTH_MAX = 128;
+
+/** What a `reject` without a status says. RFC 3261 §21.6.2 */
+export const REJECT_STATUS_DEFAULT = 603;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Each command by its name, in the order that the message about unknown ones lists them. */
+const COMMANDS: ReadonlyMap<string, (fields: Fields) => ParsedCommand> = new Map([
+  ["clear", () => taken({ command: "clear" })],
+  ["mark", parseMark],
+  ["answer", () => taken({ command: "answer" })],
+  ["ring", () => taken({ command: "ring" })],
+  ["reject", parseReject],
+  ["hold", () => taken({ command: "hold" })],
+  ["resume", () => taken({ command: "resume" })],
+  ["transfer", parseTransfer],
+  ["hangup", parseHangup],
+]);
+
+/**
+ * Checks a decoded JSON value against the commands that there are. Keys that a command does not have are let pass.
+ *
+ * @returns The command, or a message for an `error` event that says what to send instead.
+ */
+export function parseHandlerCommand(value: unknown): ParsedCommand {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse("", 'Send a JSON object such as {"command":"clear"}');
+  }
+  const fields = value as Fields;
+  const name = fields.command;
+  if (typeof name !== "string") return refuse("", 'The key "command" with a name is missing');
+  const parse = COMMANDS.get(name);
+  if (parse !== undefined) return parse(fields);
+  const known = [...COMMANDS.keys()].join(", ").replace(/, (?=\w+$)/, " or ");
+  return refuse(name, `Unknown command "${name.slice(0, 64)}", send ${known}`);
+}
+
+function parseMark({ name }: Fields): ParsedCommand {
+  if (typeof name !== "string" || name.length > MARK_NAME_LENGTH_MAX) {
+    return refuse("mark", `A mark needs a "name" of at most ${MARK_NAME_LENGTH_MAX} characters`);
+  }
+  return taken({ command: "mark", name });
+}
+
+function parseHangup({ cause }: Fields): ParsedCommand {
+  if (cause === undefined) return taken({ command: "hangup" });
+  if (typeof cause !== "string") return refuse("hangup", 'The "cause" of a hangup must be text');
+  return taken({ command: "hangup", cause });
+}
+
+function parseReject({ status = REJECT_STATUS_DEFAULT, reason }: Fields): ParsedCommand {
+  const isStatus = typeof status === "number" && Number.isInteger(status) && status >= 400 &&
+    status <= 699;
+  if (!isStatus) return refuse("reject", 'The "status" of a reject must be from 400 to 699');
+  if (reason === undefined) return taken({ command: "reject", status });
+  if (typeof reason !== "string" || reason.length > REASON_LENGTH_MAX || !isPrintable(reason)) {
+    const message =
+      `The "reason" of a reject must be one line of at most ${REASON_LENGTH_MAX} characters`;
+    return refuse("reject", message);
+  }
+  return taken({ command: "reject", status, reason });
+}
+
+function parseTransfer({ to, replaces }: Fields): ParsedCommand {
+  if (to === undefined && replaces === undefined) {
+    return refuse("transfer", 'A transfer needs "to", a URI such as sip:200@example.com');
+  }
+  if (to !== undefined && (typeof to !== "string" || !isTarget(to))) {
+    const message = 'The "to" of a transfer must be a URI such as sip:200@example.com';
+    return refuse("transfer", message);
+  }
+  if (replaces !== undefined && (typeof replaces !== "string" || replaces === "")) {
+    return refuse("transfer", 'The "replaces" of a transfer must be the id of another call');
+  }
+  return taken({
+    command: "transfer",
+    ...(to === undefined ? {} : { to }),
+    ...(replaces === undefined ? {} : { replaces }),
+  });
+}
+
+/** Tells whether a peer can be asked to call that URI; it goes into a header as it is. */
+function isTarget(uri: string): boolean {
+  if (uri.length > TRANSFER_URI_LENGTH_MAX || !/^[!-~]+$/.test(uri) || /[<>"]/.test(uri)) {
+    return false;
+  }
+  // RFC 3966 §3: a number, with or without parameters
+  if (/^tel:/i.test(uri)) return /^tel:\+?[\dA-F*#().-]+(?:;[^?]+)?$/i.test(uri);
+  try {
+    parseSipUri(uri);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    return false;
+  }
+}
+
+function isPrintable(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}
+
+function taken(command: HandlerCommand): ParsedCommand {
+  return { ok: true, command };
+}
+
+function refuse(command: string, message: string): ParsedCommand {
+  return { ok: false, message, command: command.slice(0, 64) };
+}

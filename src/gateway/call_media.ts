@@ -1,0 +1,254 @@
+/**
+ * The audio of one call in the world: its ports, its media session, and the clock that wakes it.
+ *
+ * The packet's way through here: `#receiveRtp` → media → handler, and handler → `write` → media → `packet` → socket.
+ * Nothing else stands in it.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/units.ts";
+import { EMPTY_STATISTICS } from "../call/call_record.ts";
+import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
+import { MediaSession } from "../media/media_session.ts";
+import type { MediaStatistics } from "../media/statistics.ts";
+import { BindError } from "../runtime/ports.ts";
+import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
+import { HandlerAudio } from "./handler_audio.ts";
+import type { LiveCallContext } from "./live_call.ts";
+import { mediaChange } from "./media_change.ts";
+import type { ClockSlot, TimedSession } from "./media_clock.ts";
+import type { PortPair } from "./port_pool.ts";
+
+/** Whom the audio of a call talks to. */
+export interface CallMediaEvents {
+  /** Audio of the caller for the handler; reused after the return. */
+  audio(pcm: Uint8Array): void;
+  event(event: MediaEvent): void;
+  /** A bug of ours: the call is to end. */
+  crashed(error: unknown, now: Millis): void;
+  /** A bug of ours while the call ends anyway. */
+  failed(error: unknown): void;
+}
+
+/** What the audio of a call is made of. */
+export interface CallMediaOptions {
+  readonly context: LiveCallContext;
+  /** Address that RTP is received at. */
+  readonly rtpAddress: string;
+  /** Address that the signalling comes from. */
+  readonly signallingAddress: string;
+  readonly events: CallMediaEvents;
+}
+
+/** The source of a peer's RTP. */
+interface Source {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The audio of one call. Hot path: a packet or a piece of audio allocates nothing here. */
+export class CallMedia implements MediaSink, TimedSession {
+  readonly #context: LiveCallContext;
+  readonly #events: CallMediaEvents;
+  readonly #rtpAddress: string;
+  readonly #audio = new HandlerAudio();
+  #signallingAddress: string;
+  #ports: PortPair | undefined;
+  #media: MediaSession | undefined;
+  #agreed: NegotiatedMedia | undefined;
+  /** Opened before the answer. */
+  #isEarly = false;
+  /** Of the media in the clock. */
+  #slot: ClockSlot | undefined;
+  #source: Source | undefined;
+  /** Of the peer whose place another has taken: it may go on sending until its BYE is answered. */
+  #formerSource: Source | undefined;
+  #codec = "";
+
+  constructor({ context, rtpAddress, signallingAddress, events }: CallMediaOptions) {
+    this.#context = context;
+    this.#rtpAddress = rtpAddress;
+    this.#signallingAddress = signallingAddress;
+    this.#events = events;
+  }
+
+  /** Name of the codec; empty when there has been no audio. */
+  get codec(): string {
+    return this.#codec;
+  }
+
+  /** Whether audio or a mark of the handler waits for the media to be opened. */
+  get holdsAudio(): boolean {
+    return this.#audio.holdsAudio;
+  }
+
+  /** Binds a pair of ports; resolves to what stands in the way, or to the RTP port. */
+  async bind(): Promise<number | string> {
+    const { ports, counters, runtime } = this.#context;
+    try {
+      const pair = await ports.take(
+        this.#rtpAddress,
+        (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
+        () => counters.add("rtcp_packets_received"),
+      );
+      if (pair === undefined) return `rtp.ports: no free pair of ports among ${ports.capacity}`;
+      this.#ports = pair;
+      return pair.rtp.local.port;
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+      return error.message;
+    }
+  }
+
+  /**
+   * Begins to send and receive.
+   *
+   * @param isAnswered Before the answer a caller may be silent for as long as it likes.
+   */
+  open(agreed: NegotiatedMedia, isAnswered: boolean, now: Millis): void {
+    const { config, clock, runtime } = this.#context;
+    const media = new MediaSession(
+      {
+        ...mediaChange(agreed),
+        signallingAddress: this.#signallingAddress,
+        latch: config.rtp.latch,
+        timeout: isAnswered ? config.rtp.timeout : 0,
+        random: runtime.random,
+      },
+      this,
+      now,
+    );
+    this.#media = media;
+    this.#agreed = agreed;
+    this.#isEarly = !isAnswered;
+    this.#codec = agreed.codec;
+    this.#audio.open(media, now);
+    this.#slot = clock.add(this, now);
+  }
+
+  /** The call is answered: from now on a silent caller is missed. */
+  answered(now: Millis): void {
+    const media = this.#media;
+    const agreed = this.#agreed;
+    if (!this.#isEarly || media === undefined || agreed === undefined) return;
+    this.#isEarly = false;
+    const { direction } = agreed;
+    // The wait for RTP begins when a session begins to listen
+    media.renegotiate({ direction: "inactive" }, now);
+    media.renegotiate({ direction, timeout: this.#context.config.rtp.timeout }, now);
+  }
+
+  /** Follows a new agreement with the peer. */
+  renegotiate(agreed: NegotiatedMedia, now: Millis): void {
+    this.#agreed = agreed;
+    this.#media?.renegotiate(mediaChange(agreed), now);
+    if (this.#media !== undefined) this.#codec = agreed.codec;
+  }
+
+  /**
+   * Another peer takes the place of the one so far: its packets are taken, those of the one before no more.
+   *
+   * @param signallingAddress Where the new peer's SIP comes from.
+   */
+  takeOver(signallingAddress: string, now: Millis): void {
+    this.#signallingAddress = signallingAddress;
+    this.#formerSource = this.#source;
+    this.#source = undefined;
+    // Without a target the latch is open again, whatever the next agreement says
+    this.#media?.renegotiate({ remote: undefined, signallingAddress }, now);
+  }
+
+  /** The session of the former peer is gone, and its packets with it. */
+  forgetFormer(): void {
+    this.#formerSource = undefined;
+  }
+
+  /** @returns `false` when the handler should stop writing. */
+  write(pcm: Uint8Array, now: Millis): boolean {
+    return this.#audio.write(pcm, now);
+  }
+
+  mark(name: string, now: Millis): void {
+    this.#audio.mark(name, now);
+  }
+
+  /** First step of a clear: the sound stops. */
+  beginClear(now: Millis): void {
+    this.#audio.beginClear(now);
+  }
+
+  /** Second step of a clear: what is written from now on is new. */
+  endClear(now: Millis): { readonly playedMs: Millis; readonly droppedMs: Millis } {
+    return this.#audio.endClear(now);
+  }
+
+  /** Another handler takes over. */
+  reset(now: Millis): void {
+    this.#audio.reset(now);
+  }
+
+  finish(now: Millis): void {
+    this.#media?.finish(now);
+  }
+
+  /** Ends everything, and gives the ports back. Safe to call twice. */
+  close(now: Millis): MediaStatistics {
+    const media = this.#media;
+    try {
+      media?.stop(now);
+    } catch (error) {
+      // The call ends all the same, and with it everything that it holds
+      this.#events.failed(error);
+    }
+    if (this.#slot !== undefined) this.#context.clock.remove(this.#slot);
+    this.#slot = undefined;
+    this.#media = undefined;
+    this.#ports?.close();
+    this.#ports = undefined;
+    return media?.statistics() ?? EMPTY_STATISTICS;
+  }
+
+  /** The media's deadline may have moved. */
+  touched(now: Millis): void {
+    if (this.#slot !== undefined) this.#context.clock.touched(this.#slot, now);
+  }
+
+  get deadline(): Millis {
+    return this.#media?.deadline ?? Infinity;
+  }
+
+  timeout(now: Millis): void {
+    try {
+      this.#media?.timeout(now);
+    } catch (error) {
+      this.#events.crashed(error, now);
+    }
+  }
+
+  audio(pcm: Uint8Array): void {
+    this.#events.audio(pcm);
+  }
+
+  packet(bytes: Uint8Array, port: number, address: string): void {
+    this.#ports?.rtp.send(bytes, port, address);
+  }
+
+  event(event: MediaEvent): void {
+    if (event.type === "latched") this.#source = { address: event.address, port: event.port };
+    this.#events.event(event);
+  }
+
+  #receiveRtp(data: Uint8Array, port: number, address: string, now: Millis): void {
+    const media = this.#media;
+    if (media === undefined) return;
+    const former = this.#formerSource;
+    if (former !== undefined && port === former.port && address === former.address) return;
+    try {
+      media.receive(data, port, address, now);
+    } catch (error) {
+      return this.#events.crashed(error, now);
+    }
+    this.touched(now);
+  }
+}

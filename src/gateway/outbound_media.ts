@@ -1,0 +1,129 @@
+/**
+ * Descriptions and audio of one call that we place: what we offer, what the peer answers, and the sound that follows
+ * from it. RFC 3264, RFC 3960 §3 (early media).
+ *
+ * @module
+ */
+
+import { randomUint32 } from "../base/random.ts";
+import type { Millis } from "../base/units.ts";
+import { SessionMedia } from "../call/session_media.ts";
+import type { MediaOptions } from "../media/media_contract.ts";
+import type { Runtime } from "../runtime/ports.ts";
+import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
+import { type Answer, SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
+import { mediaChange } from "./media_change.ts";
+import { OutboundAudio } from "./outbound_audio.ts";
+import { OutboundCallError, type OutboundCallOptions } from "./outbound_options.ts";
+import { type PortPair, PortPool } from "./port_pool.ts";
+
+/** Payload type of telephone-events in our offers. */
+const DTMF_PAYLOAD_TYPE = 101;
+
+/** One call's media, on ports of its own. */
+export class OutboundMedia {
+  readonly audio: OutboundAudio;
+  readonly #runtime: Runtime;
+  readonly #ports: PortPair;
+  readonly #description: SessionMedia;
+
+  private constructor(
+    options: OutboundCallOptions,
+    { address, ports, played }: { address: string; ports: PortPair; played: () => void },
+  ) {
+    const { runtime, codecs, sound, digits } = options;
+    this.#runtime = runtime;
+    this.#ports = ports;
+    this.#description = new SessionMedia({
+      address,
+      codecs,
+      dtmfPayloadType: DTMF_PAYLOAD_TYPE,
+      sdpSessionId: `${randomUint32(runtime.random)}`,
+    });
+    this.#description.port = ports.rtp.local.port;
+    this.audio = new OutboundAudio({
+      runtime,
+      sound,
+      digits,
+      send: (bytes, port, to) => ports.rtp.send(bytes, port, to),
+      played,
+    });
+  }
+
+  /**
+   * Binds the ports.
+   *
+   * @param address Where RTP is received.
+   * @param played Called once sound and keys have all been sent.
+   * @throws {OutboundCallError} None are free.
+   */
+  static async open(
+    options: OutboundCallOptions,
+    { address, played }: { readonly address: string; readonly played: () => void },
+  ): Promise<OutboundMedia> {
+    const { runtime } = options;
+    const pool = new PortPool(runtime, options.ports);
+    // A packet may come before there is anybody to take it
+    let media: OutboundMedia | undefined = undefined as OutboundMedia | undefined;
+    const ports = await pool.take(
+      address,
+      (data, port, from) => media?.audio.receive(data, port, from, runtime.now()),
+      () => {},
+    );
+    if (ports === undefined) {
+      const message = "There is no free pair of ports for RTP: name others with --ports";
+      throw new OutboundCallError(message);
+    }
+    media = new OutboundMedia(options, { address, ports, played });
+    return media;
+  }
+
+  /** What is agreed upon now. */
+  get current(): NegotiatedMedia | undefined {
+    return this.#description.current;
+  }
+
+  /** An offer of ours. */
+  offer(): SipBody {
+    return { bytes: this.#description.offer(), contentType: SDP_CONTENT_TYPE };
+  }
+
+  /**
+   * Takes the answer to our last offer, and listens from then on. Without one in the 2xx, what a provisional response
+   * said holds.
+   *
+   * @returns Why it is no use.
+   */
+  agree(body: Uint8Array, now: Millis): string | undefined {
+    if (body.length === 0 && this.#description.current !== undefined) return undefined;
+    const agreed = this.#description.accept(body);
+    if (!agreed.ok) return agreed.reason;
+    this.audio.agree(this.#optionsOf(agreed.media), now);
+    return undefined;
+  }
+
+  /** Answers an offer of the peer. */
+  answerTo(body: Uint8Array, now: Millis): Answer {
+    const agreed = body.length > 0 ? this.#description.negotiate(body) : undefined;
+    if (agreed?.ok !== true) return { statusCode: 488 };
+    this.audio.renegotiate(mediaChange(agreed.media), now);
+    const bytes = this.#description.lastAnswer;
+    return { statusCode: 200, body: { bytes, contentType: SDP_CONTENT_TYPE } };
+  }
+
+  /** Ends the sound, and gives the ports back. */
+  close(now: Millis): void {
+    this.audio.stop(now);
+    this.#ports.close();
+  }
+
+  #optionsOf(agreed: NegotiatedMedia): MediaOptions {
+    return {
+      ...mediaChange(agreed),
+      signallingAddress: agreed.remote?.address ?? "",
+      latch: "auto",
+      timeout: 0,
+      random: this.#runtime.random,
+    };
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The hash functions of SIP's digest, by `node:crypto`. RFC 8760 §2.1.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { HashName } from "./ports.ts";
+
+/** Their names in OpenSSL, which both runtimes know. */
+const NAMES: Readonly<Record<HashName, string>> = {
+  "md5": "md5",
+  "sha-256": "sha256",
+  "sha-512-256": "sha512-256",
+};
+
+/** Hashes the UTF-8 of a text; lower-case hexadecimal. */
+export function hash(name: HashName, text: string): string {
+  return createHash(NAMES[name]).update(text, "utf8").digest("hex");
+}

@@ -1,0 +1,277 @@
+/**
+ * WebSocket frames and messages as bytes. RFC 6455 §5.
+ *
+ * No extensions, so that reserved bits are zero. Who answers pings and closes is left to
+ * `web_socket_connection.ts`.
+ *
+ * @module
+ */
+
+import { isUtf8 } from "node:buffer";
+
+/** Kinds of frames. §5.2 */
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+/** Why a connection is closed. §7.4.1 */
+export const CLOSE_CODE = {
+  normal: 1000,
+  protocolError: 1002,
+  invalidData: 1007,
+  tooBig: 1009,
+} as const;
+
+/** Payloads of control frames. §5.5 */
+const CONTROL_BYTES_MAX = 125;
+
+/** First two bytes, 64-bit length, masking key. */
+const HEADER_BYTES_MAX = 14;
+
+/** What a message may be made of: more says nothing but that somebody wants us to work. */
+const FRAMES_MAX = 1024;
+
+/** A message, or a control frame. `data` is valid until the next call. */
+export interface WebSocketEvent {
+  readonly type: "message" | "ping" | "pong" | "close";
+  readonly data: Uint8Array;
+}
+
+/** A peer that breaks the protocol, or sends too much. */
+export class WebSocketError extends Error {
+  override readonly name = "WebSocketError";
+  /** What it is told when the connection is closed. */
+  readonly closeCode: number;
+
+  constructor(closeCode: number, message: string) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
+
+/** What is read. */
+export interface WebSocketDecoderOptions {
+  /** Whether the peer has to mask its frames: clients do, servers do not. §5.1 */
+  readonly masked: boolean;
+  readonly messageBytesMax: number;
+}
+
+/** Takes bytes in whatever portions, and gives whole messages. */
+export class WebSocketDecoder {
+  readonly #options: WebSocketDecoderOptions;
+  readonly #header = new Uint8Array(HEADER_BYTES_MAX);
+  #headerBytes = 0;
+  /** Of the frame whose payload is being read; `undefined` between frames. */
+  #opcode: number | undefined;
+  #isFinal = false;
+  #maskAt = 0;
+  /** Still to come. */
+  #payloadBytes = 0;
+  readonly #control = new Uint8Array(CONTROL_BYTES_MAX);
+  #controlBytes = 0;
+  /** Of the message that is being read; `undefined` between messages. */
+  #messageOpcode: number | undefined;
+  #message = new Uint8Array(0);
+  #messageBytes = 0;
+  #frames = 0;
+
+  constructor(options: WebSocketDecoderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes what came.
+   *
+   * @throws {WebSocketError} While iterating; nothing can be read any more.
+   */
+  *receive(data: Uint8Array): Generator<WebSocketEvent, void, void> {
+    let at = 0;
+    for (;;) {
+      if (this.#opcode === undefined) {
+        at = this.#readHeader(data, at);
+        if (this.#opcode === undefined) return;
+      }
+      at = this.#readPayload(data, at);
+      if (this.#payloadBytes > 0) return;
+      const event = this.#endFrame();
+      if (event !== undefined) yield event;
+    }
+  }
+
+  /** §5.2 */
+  #readHeader(data: Uint8Array, from: number): number {
+    const header = this.#header;
+    let at = from;
+    let needed = this.#headerNeeded();
+    while (at < data.length && this.#headerBytes < needed) {
+      header[this.#headerBytes++] = data[at++] as number;
+      // The first two bytes tell how many there are.
+      if (this.#headerBytes === 2) needed = this.#headerNeeded();
+    }
+    if (this.#headerBytes >= 2) this.#checkHeader();
+    if (this.#headerBytes === needed) this.#startFrame();
+    return at;
+  }
+
+  #headerNeeded(): number {
+    if (this.#headerBytes < 2) return 2;
+    const second = this.#header[1] as number;
+    const length = second & 0x7f;
+    const lengthBytes = length === 127 ? 8 : length === 126 ? 2 : 0;
+    return 2 + lengthBytes + (second >= 0x80 ? 4 : 0);
+  }
+
+  #checkHeader(): void {
+    const [first, second] = this.#header as unknown as [number, number];
+    if ((first & 0x70) !== 0) throw protocolError("A reserved bit is set");
+    if ((second >= 0x80) !== this.#options.masked) throw protocolError("The mask is not as due");
+    const opcode = first & 0x0f;
+    if (opcode >= OPCODE.close) {
+      const isKnown = opcode <= OPCODE.pong;
+      // §5.5: control frames are short and whole
+      const fits = first >= 0x80 && (second & 0x7f) <= CONTROL_BYTES_MAX;
+      if (!isKnown || !fits) throw protocolError("A control frame is not as it has to be");
+      return;
+    }
+    // §5.4: fragments of two messages are not mixed
+    const isContinued = this.#messageOpcode !== undefined;
+    if (opcode > OPCODE.binary || (opcode === OPCODE.continuation) !== isContinued) {
+      throw protocolError("A frame is of no kind that may come here");
+    }
+  }
+
+  #startFrame(): void {
+    const header = this.#header;
+    const [first, second] = header as unknown as [number, number];
+    const opcode = first & 0x0f;
+    const length = this.#payloadLength(second & 0x7f);
+    if (opcode < OPCODE.close) {
+      if (opcode !== OPCODE.continuation) this.#messageOpcode = opcode;
+      if (length > this.#options.messageBytesMax - this.#messageBytes) {
+        throw new WebSocketError(CLOSE_CODE.tooBig, "The message is too long");
+      }
+      if (++this.#frames > FRAMES_MAX) throw protocolError("The message is in too many pieces");
+    }
+    if (second >= 0x80) header.copyWithin(0, this.#headerBytes - 4, this.#headerBytes);
+    this.#headerBytes = 0;
+    this.#opcode = opcode;
+    this.#isFinal = first >= 0x80;
+    this.#maskAt = 0;
+    this.#payloadBytes = length;
+  }
+
+  /** §5.2: in as few bytes as possible */
+  #payloadLength(length: number): number {
+    if (length < 126) return length;
+    const view = new DataView(this.#header.buffer);
+    const long = length === 126
+      ? view.getUint16(2)
+      : view.getUint32(2) * 0x1_0000_0000 + view.getUint32(6);
+    const isShortest = long >= (length === 126 ? 126 : 0x1_0000);
+    if (!isShortest || long > Number.MAX_SAFE_INTEGER) {
+      throw protocolError("The length is not written as it has to be");
+    }
+    return long;
+  }
+
+  #readPayload(data: Uint8Array, from: number): number {
+    const count = Math.min(this.#payloadBytes, data.length - from);
+    if (count === 0) return from;
+    const isControl = (this.#opcode as number) >= OPCODE.close;
+    const target = isControl ? this.#control : this.#roomFor(count);
+    const start = isControl ? this.#controlBytes : this.#messageBytes;
+    if (this.#options.masked) {
+      // §5.3; the key has moved to the front of the header
+      const key = this.#header;
+      let maskAt = this.#maskAt;
+      for (let index = 0; index < count; index++) {
+        target[start + index] = (data[from + index] as number) ^ (key[maskAt] as number);
+        maskAt = (maskAt + 1) & 3;
+      }
+      this.#maskAt = maskAt;
+    } else {
+      target.set(data.subarray(from, from + count), start);
+    }
+    if (isControl) this.#controlBytes += count;
+    else this.#messageBytes += count;
+    this.#payloadBytes -= count;
+    return from + count;
+  }
+
+  /** Grows with what has come, not with what was announced. */
+  #roomFor(count: number): Uint8Array {
+    const needed = this.#messageBytes + count;
+    if (needed > this.#message.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * this.#message.length));
+      larger.set(this.#message.subarray(0, this.#messageBytes));
+      this.#message = larger;
+    }
+    return this.#message;
+  }
+
+  #endFrame(): WebSocketEvent | undefined {
+    const opcode = this.#opcode as number;
+    this.#opcode = undefined;
+    if (opcode >= OPCODE.close) {
+      const data = this.#control.subarray(0, this.#controlBytes);
+      this.#controlBytes = 0;
+      if (opcode === OPCODE.close) checkClose(data);
+      return { type: CONTROL_TYPES[opcode - OPCODE.close] ?? "close", data };
+    }
+    return this.#isFinal ? this.#endMessage() : undefined;
+  }
+
+  #endMessage(): WebSocketEvent {
+    const data = this.#message.subarray(0, this.#messageBytes);
+    // §8.1
+    if (this.#messageOpcode === OPCODE.text && !isUtf8(data)) {
+      throw new WebSocketError(CLOSE_CODE.invalidData, "The text is no UTF-8");
+    }
+    this.#messageOpcode = undefined;
+    this.#messageBytes = 0;
+    this.#frames = 0;
+    // One large message does not hold its memory as long as the connection lives.
+    if (this.#message.length > KEPT_BYTES_MAX) this.#message = new Uint8Array(0);
+    return { type: "message", data };
+  }
+}
+
+const CONTROL_TYPES = ["close", "ping", "pong"] as const;
+
+const KEPT_BYTES_MAX = 8192;
+
+/** One whole frame, masked when there is a key. §5.2, §5.3 */
+export function encodeFrame(opcode: number, payload: Uint8Array, key?: Uint8Array): Uint8Array {
+  const length = payload.length;
+  const lengthBytes = length < 126 ? 0 : length < 0x1_0000 ? 2 : 8;
+  const start = 2 + lengthBytes + (key === undefined ? 0 : 4);
+  const frame = new Uint8Array(start + length);
+  const view = new DataView(frame.buffer);
+  frame[0] = 0x80 | opcode;
+  const short = lengthBytes === 0 ? length : lengthBytes === 2 ? 126 : 127;
+  frame[1] = (key === undefined ? 0 : 0x80) | short;
+  if (lengthBytes === 2) view.setUint16(2, length);
+  if (lengthBytes === 8) view.setBigUint64(2, BigInt(length));
+  frame.set(payload, start);
+  if (key === undefined) return frame;
+  frame.set(key, start - 4);
+  for (let index = 0; index < length; index++) {
+    frame[start + index] = (payload[index] as number) ^ (key[index & 3] as number);
+  }
+  return frame;
+}
+
+/** §5.5.1, §7.4: nothing, or a code that may be sent and a text. */
+function checkClose(data: Uint8Array): void {
+  if (data.length === 0) return;
+  const code = data.length === 1 ? 0 : (data[0] as number) << 8 | (data[1] as number);
+  const isDefined = code >= 1000 && code <= 1014 && !NEVER_SENT.has(code);
+  if (!isDefined && !(code >= 3000 && code <= 4999)) throw protocolError("The close code is none");
+  if (isUtf8(data.subarray(2))) return;
+  throw new WebSocketError(CLOSE_CODE.invalidData, "The reason is no UTF-8");
+}
+
+/** §7.4.1 */
+const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006]);
+
+function protocolError(message: string): WebSocketError {
+  return new WebSocketError(CLOSE_CODE.protocolError, message);
+}

@@ -1,0 +1,173 @@
+/**
+ * Runs Linphone's console on this machine: its sound from a WAV file, what it hears kept in
+ * another, its commands on standard input and what it says read from standard output.
+ *
+ * @module
+ */
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { parseWav, serializeWav } from "../../src/audio/wav.ts";
+import { until } from "../support/gateway.ts";
+import { freePort } from "./free_port.ts";
+import { RATE } from "./sound.ts";
+
+/** What is to be run. */
+export interface LinphoneOptions {
+  readonly transport: "udp" | "tcp" | "tls";
+  readonly codec: "PCMU" | "PCMA";
+  /** What it says, at {@link RATE}; silence follows. */
+  readonly sound: Int16Array;
+  /** Whether it takes calls by itself. Default: it rings. */
+  readonly answers?: boolean;
+  /** It is killed after that. Default: 25 s. */
+  readonly timeoutMs?: number;
+}
+
+type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
+
+const TIMEOUT_MS = 25_000;
+const START_MS_MAX = 8_000;
+const SAID_MS_MAX = 10_000;
+const OUTPUT_CHARACTERS_MAX = 20_000;
+const PROMPT = "linphonec> ";
+
+/** Certificates that it trusts. */
+const TLS = new URL("../support/tls/", import.meta.url).pathname;
+
+/** A Linphone that is ready. */
+export class Linphone {
+  /** Whom to call to reach it. */
+  readonly uri: string;
+  readonly #folder: string;
+  readonly #child: Child;
+  readonly #reading: Promise<void>;
+  #said = "";
+
+  private constructor(uri: string, folder: string, child: Child) {
+    this.uri = uri;
+    this.#folder = folder;
+    this.#child = child;
+    this.#reading = this.#read();
+  }
+
+  /** Starts it, bound to 127.0.0.1, and waits until it takes commands. */
+  static async start(options: LinphoneOptions): Promise<Linphone> {
+    const folder = mkdtempSync(`${tmpdir()}/voicegw-linphone-`);
+    // Without a place for its calls it does not even listen
+    mkdirSync(`${folder}/.local/share/linphone`, { recursive: true });
+    mkdirSync(`${folder}/.config/linphone`, { recursive: true });
+    const ports = { sip: await freePort(), rtp: await freePort() };
+    writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
+    writeFileSync(`${folder}/configuration`, configuration(options, ports));
+    const { transport, answers = false } = options;
+    const uri = `sip:linphone@127.0.0.1:${ports.sip};transport=${transport}`;
+    const auto = answers ? ["-a"] : [];
+    const child = Bun.spawn(["linphonec", "-c", "configuration", ...auto], {
+      cwd: folder,
+      env: { ...process.env, HOME: folder },
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: options.timeoutMs ?? TIMEOUT_MS,
+      killSignal: "SIGKILL",
+    });
+    const linphone = new Linphone(uri, folder, child);
+    try {
+      await until(
+        () => linphone.output.includes(PROMPT),
+        START_MS_MAX,
+        () => `Linphone does not take commands, but says: ${linphone.output}`,
+      );
+      linphone.command("soundcard use files");
+      linphone.command(`play ${folder}/sound.wav`);
+      linphone.command(`record ${folder}/heard.wav`);
+      return linphone;
+    } catch (error) {
+      await linphone.stop();
+      throw error;
+    }
+  }
+
+  /** All that it said so far. */
+  get output(): string {
+    return this.#said.slice(-OUTPUT_CHARACTERS_MAX);
+  }
+
+  /** Has it do something, such as `call sip:…`, `answer`, `pause`, `resume`, `transfer`, `1`. */
+  command(command: string): void {
+    this.#child.stdin.write(`${command}\n`);
+    void this.#child.stdin.flush();
+  }
+
+  /** Waits until it says so, or finds that it has. */
+  async says(pattern: RegExp, timeoutMs = SAID_MS_MAX): Promise<RegExpExecArray> {
+    const find = () => pattern.exec(this.#said);
+    await until(
+      () => find() !== null,
+      timeoutMs,
+      () => `Linphone never says ${pattern}, but: ${this.output}`,
+    );
+    return find() as RegExpExecArray;
+  }
+
+  /** Ends it, which hangs up, and returns what it heard. Its files are removed. */
+  async finish(): Promise<Int16Array> {
+    try {
+      this.command("quit");
+      await this.#child.exited;
+      const path = `${this.#folder}/heard.wav`;
+      return existsSync(path) ? parseWav(readFileSync(path)).samples : new Int16Array(0);
+    } finally {
+      await this.stop();
+    }
+  }
+
+  /** Ends it at once, whatever it does. Calling it again is harmless. */
+  async stop(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+    await this.#reading;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
+    const errors = new Response(this.#child.stderr).text();
+    for await (const bytes of this.#child.stdout) {
+      this.#said += decoder.decode(bytes, { stream: true });
+    }
+    await errors;
+  }
+}
+
+function configuration(
+  { transport, codec }: LinphoneOptions,
+  ports: { readonly sip: number; readonly rtp: number },
+): string {
+  const port = (name: string) => transport === name ? ports.sip : 0;
+  return [
+    "[sip]",
+    `sip_port=${port("udp")}`,
+    `sip_tcp_port=${port("tcp")}`,
+    `sip_tls_port=${port("tls")}`,
+    "bind_address=127.0.0.1",
+    "contact=sip:linphone@127.0.0.1",
+    `root_ca=${TLS}ca.pem`,
+    `client_cert_chain=${TLS}server.pem`,
+    `client_cert_key=${TLS}server.key`,
+    "use_ipv6=0",
+    "ipv6_migration_done=1",
+    "[rtp]",
+    `audio_rtp_port=${ports.rtp & ~1}`,
+    "[net]",
+    "mtu=0",
+    "[sound]",
+    "echocancellation=0",
+    "agc=0",
+    "[audio_codec_0]",
+    `mime=${codec}`,
+    "rate=8000",
+    "channels=1",
+    "enabled=1",
+    "",
+  ].join("\n");
+}
