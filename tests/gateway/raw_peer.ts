@@ -84,12 +84,10 @@ export class RawPeer {
     });
   }
 
-  /** Resolves with the first request of this method that is not among the ones seen before. */
-  async request(method: string, seen: readonly SipMessage[] = []): Promise<SipRequest> {
+  /** Resolves with the first request of this method, whatever dialog it is of. */
+  async request(method: string): Promise<SipRequest> {
     const find = () =>
-      this.received.find((message) =>
-        message.type === "request" && message.method === method && !seen.includes(message)
-      );
+      this.received.find((message) => message.type === "request" && message.method === method);
     await until(() => find() !== undefined, WAIT_MS, () => `no ${method} came`);
     return find() as SipRequest;
   }
@@ -121,7 +119,8 @@ export class RawDialog {
   remote: string;
   readonly #peer: RawPeer;
   #sequence = 0;
-  #seen: SipMessage[] = [];
+  readonly #seen: SipMessage[] = [];
+  #inviteSequence = 0;
 
   constructor(
     peer: RawPeer,
@@ -211,8 +210,6 @@ export class RawDialog {
       message.headers.callId === this.callId && message.headers.cseq.method === "INVITE"
     );
   }
-
-  #inviteSequence = 0;
 }
 
 /** A handler that is a shell script; braces in it are no placeholders. */

@@ -16,13 +16,18 @@ import {
   TRANSPORTS,
 } from "./stream_pair.ts";
 
-/** Sends until it is refused. */
+/** Sends until nothing more is taken, by the system neither; tells how many blocks were. */
 async function fill(connection: StreamConnection): Promise<number> {
   const block = new Uint8Array(64 * 1024);
   let sent = 0;
-  while (sent < 2_000 && connection.send(block)) {
-    sent++;
-    if (sent % 16 === 0) await wait(1);
+  for (let refused = 0; refused < 10 && sent < 2_000;) {
+    if (connection.send(block)) {
+      refused = 0;
+      sent++;
+    } else {
+      refused++;
+      await wait(5);
+    }
   }
   return sent;
 }

@@ -7,11 +7,9 @@
 
 import type { SocketAddress } from "../../base/socket_address.ts";
 import type { SipRequest } from "../message/message.ts";
+import { defaultPort } from "../message/next_hop.ts";
 import { replaceTopVia, type Via } from "../message/via.ts";
 import { type Flow, isReliable } from "./flow.ts";
-
-/** Stands in for the port that a sent-by leaves out. §18.2.2 */
-const DEFAULT_PORT = 5060;
 
 /**
  * Works out where the responses to a request go.
@@ -20,16 +18,18 @@ const DEFAULT_PORT = 5060;
  * {@linkcode stampVia} has been there, and what a sender wrote into it must not aim our responses
  * at others.
  *
+ * Over a stream the response takes the connection of its request while that is open; what is worked out here is where
+ * a new one leads when it is not.
+ *
  * DEVIATION §18.2.2: `maddr` is ignored, as it would let anyone aim our responses at a third party.
- * DEVIATION §18.2.2: no new connection is opened when that of the request has closed.
  *
  * @param via The top Via of the request.
  * @param flow Where the request came from.
  */
 export function responseTarget(via: Via, flow: Flow): SocketAddress {
   // RFC 3581 §4: a sender that asks for it is answered at the port that it sent from
-  if (isReliable(flow.transport) || via.rport !== undefined) return flow.remote;
-  return { address: flow.remote.address, port: via.port ?? DEFAULT_PORT };
+  if (!isReliable(flow.transport) && via.rport !== undefined) return flow.remote;
+  return { address: flow.remote.address, port: via.port ?? defaultPort(flow.transport) };
 }
 
 /**

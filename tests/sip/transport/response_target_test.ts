@@ -60,11 +60,14 @@ describe("RFC 3261 §18.2.1, §18.2.2 Via and where responses go", () => {
     expect(stamp(via, udp("192.0.2.1", 5060)).target).toBe("192.0.2.1 5060");
   });
 
-  test("over a connection the response goes back over it", () => {
-    expect(stamp("TCP 192.0.2.1:5060;branch=z9hG4bKa", TCP)).toEqual({
-      via: "SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKa",
-      target: "192.0.2.1 40000",
+  test("over a connection: where the sender listens, for when that connection is gone", () => {
+    expect(stamp("TCP 192.0.2.1:5070;branch=z9hG4bKa", TCP)).toEqual({
+      via: "SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKa",
+      target: "192.0.2.1 5070",
     });
+    expect(stamp("TCP 192.0.2.1;rport;branch=z9hG4bKa", TCP).target).toBe("192.0.2.1 5060");
+    expect(stamp("TLS 192.0.2.1;branch=z9hG4bKa", { ...TCP, transport: "tls" }).target)
+      .toBe("192.0.2.1 5061");
   });
 
   test("RFC 5118 §4.5: an IPv6 received has no brackets, and no zone", () => {
