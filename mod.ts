@@ -33,6 +33,8 @@ export { configFrom, loadConfig } from "./src/config/load.ts";
 export { type Config, jsonSchema } from "./src/config/schema.ts";
 export { Gateway, type GatewayOptions } from "./src/gateway/gateway.ts";
 export type { GatewayObserver, LogFields, LogLevel } from "./src/gateway/observer.ts";
+export type { OutgoingAnswer, OutgoingCall, OutgoingCallOptions } from "./src/gateway/outbound.ts";
+export type { RegistrationStatus } from "./src/gateway/registrations.ts";
 export { placeCall } from "./src/gateway/outbound_call.ts";
 export {
   OutboundCallError,
@@ -40,8 +42,8 @@ export {
   type OutboundCallResult,
 } from "./src/gateway/outbound_options.ts";
 export type { MediaStatistics } from "./src/media/statistics.ts";
-export type { CallFacts, PartyFacts } from "./src/route/call_facts.ts";
-export { BindError, type Runtime } from "./src/runtime/ports.ts";
+export type { CallFacts, DiversionFacts, PartyFacts } from "./src/route/call_facts.ts";
+export { BindError, type Runtime, TlsError } from "./src/runtime/ports.ts";
 export { createRuntime } from "./src/runtime/runtime.ts";
 
 /**
@@ -52,9 +54,10 @@ export { createRuntime } from "./src/runtime/runtime.ts";
  * @throws {ConfigError} The configuration does not hold; the error has every issue.
  */
 export function createGateway(config: unknown, observer: GatewayObserver = {}): Gateway {
+  const checked = configFrom(config);
   return new Gateway({
-    runtime: createRuntime(),
-    config: configFrom(config),
+    runtime: createRuntime({ nameServers: checked.sip.name_servers }),
+    config: checked,
     environment: programEnvironment(),
     observer,
   });

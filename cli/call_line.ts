@@ -13,7 +13,7 @@ export function callLine(record: CallRecord): string {
     `${nameOf(call.from)} → ${call.user === "" ? call.request_uri : call.user}`,
     `route ${call.route} (${record.handler})`,
     record.setup_ms === undefined ? `SIP ${record.sip_status}` : seconds(record.duration_ms),
-    record.detail === "" ? record.cause : `${record.cause}: ${record.detail}`,
+    isPlain(record.detail) ? record.cause : `${record.cause}: ${record.detail}`,
   ];
   if (record.codec !== "") {
     parts.push(
@@ -32,4 +32,9 @@ function nameOf(party: { readonly user: string; readonly uri: string }): string 
 
 function seconds(millis: number): string {
   return `${(millis / 1000).toFixed(1)} s`;
+}
+
+/** A detail that says no more than the cause does: none, or that the peer hung up as one does. Q.850 16 */
+function isPlain(detail: string): boolean {
+  return detail === "" || detail.endsWith("(Q.850 16)");
 }

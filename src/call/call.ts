@@ -1,10 +1,9 @@
 /**
- * The machine of one inbound call, from its route to its end.
+ * The machine of one call, from its route to its end; of one that we place, from its INVITE on.
  *
  * It decides; the gateway does: sockets, media and the handler are told by outputs and report back by inputs. Samples
- * never pass through here. The end happens exactly once, on every path, and has a cause. What happens to a session that
- * is up stands beside it: {@linkcode Call.renegotiation}, {@linkcode Call.transfer} and {@linkcode Call.referral} take
- * inputs of their own.
+ * never pass through here. The end happens exactly once, on every path, and has a cause. Changes of a session that is up
+ * have inputs of their own: {@linkcode Call.renegotiation}, {@linkcode Call.transfer} and {@linkcode Call.referral}.
  *
  * @module
  */
@@ -13,10 +12,10 @@ import type { Millis } from "../base/units.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import type { Answer } from "../sip/user_agent/output.ts";
+import type { Answer, SipBody } from "../sip/user_agent/output.ts";
 import { CallCore, type CallState } from "./call_core.ts";
-import type { CallOptions, CallOutput } from "./call_output.ts";
-import type { DtmfEvent, EndCause, HandlerCommand, RejectCommand } from "./handler_message.ts";
+import type { CallOptions, CallOutput, JoiningSession } from "./call_output.ts";
+import type { DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { KeyPresses } from "./key_presses.ts";
@@ -25,6 +24,7 @@ import { Renegotiation } from "./renegotiation.ts";
 import { answerOf, type LiveHandlerSpec, unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
 import { Referral, Transfer } from "./transfer.ts";
+import { WaitingCommands } from "./waiting_commands.ts";
 
 export type { CallState } from "./call_core.ts";
 export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_output.ts";
@@ -32,21 +32,8 @@ export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_
 /** Hz of the PCM that handlers get and give. */
 export const HANDLER_RATE = 8000;
 
-/** Commands that wait for the caller's ACK; what comes on top is refused. */
-const WAITING_COMMANDS_MAX = 8;
-
-/** A handler that ends an unanswered call declines it. RFC 3261 §21.6.2 */
+/** RFC 3261 §21.6.2: a handler that ends an unanswered call declines it. */
 const DECLINED: Answer = { statusCode: 603 };
-
-/** A session that takes the place of the one before. */
-export interface JoiningSession {
-  readonly media: SessionMedia;
-  /** Of its INVITE, when it is the peer's. */
-  readonly opening: Opening;
-  /** Whether its ACK has come or gone. */
-  readonly isConfirmed: boolean;
-}
-
 /** One call. */
 export class Call {
   readonly facts: CallFacts;
@@ -62,8 +49,7 @@ export class Call {
   #opening: Opening;
   #isMediaOpen = false;
   #finishPending = false;
-  /** Commands that need a session which both sides know of. */
-  #waiting: HandlerCommand[] = [];
+  readonly #waiting = new WaitingCommands();
 
   constructor(options: CallOptions, now: Millis) {
     const { facts, media, hasOffer, reliable = false } = options;
@@ -98,8 +84,9 @@ export class Call {
       : answeredAt + this.#options.durationMax;
   }
 
-  /** The INVITE passed screening. */
+  /** The INVITE passed screening, or ours is to be sent. */
   begin(): CallOutput[] {
+    if (this.#core.isOutbound) return [{ type: "bind_rtp" }];
     return [{ type: "answer", answer: { statusCode: 180 } }, { type: "bind_rtp" }];
   }
 
@@ -107,8 +94,28 @@ export class Call {
   rtpBound(port: number, now: Millis): CallOutput[] {
     if (this.state !== "binding") return [];
     this.media.port = port;
+    if (this.#core.isOutbound) {
+      this.#core.enter("dialing");
+      return [{ type: "dial", body: this.#opening.final() as SipBody }];
+    }
     this.#core.enter("starting");
     return this.#startHandler(now);
+  }
+
+  /** Whom we called has answered; `body` is the answer to our offer. */
+  dialed(body: Uint8Array, now: Millis): CallOutput[] {
+    if (this.state !== "dialing") return [];
+    this.#core.answered(now);
+    this.#core.confirmed();
+    const accepted = this.#opening.answered(body);
+    if (!accepted.ok) return this.#core.end("refused", accepted.reason, now);
+    this.#core.enter("starting");
+    return this.#startHandler(now);
+  }
+
+  /** Whom we called did not answer, or refused. */
+  dialFailed(statusCode: number, reason: string, now: Millis): CallOutput[] {
+    return this.#core.end("dial_failed", reason, now, { statusCode });
   }
 
   /** There is no port pair left. */
@@ -122,12 +129,19 @@ export class Call {
     if (state !== "starting" && state !== "ringing" && state !== "up") return [];
     this.#core.handlerStarted();
     if (state === "up") return [];
+    if (this.#core.isOutbound) {
+      this.#core.enter("up");
+      return this.#openMedia();
+    }
     if (!this.#isManual) return this.#accept(now);
     this.#core.enter("ringing");
     return this.#openMedia();
   }
 
-  /** The handler gives audio before the call is answered: the caller is to hear it. RFC 3261 §13.3.1.1, RFC 3262 §5 */
+  /**
+   * The handler gives audio before the call is answered: the caller is to hear it. RFC 3261
+   * §13.3.1.1, RFC 3262 §5
+   */
   handlerWrote(): CallOutput[] {
     const body = this.state === "ringing" ? this.#opening.early() : undefined;
     return body === undefined ? [] : [{ type: "answer", answer: { statusCode: 183, body } }];
@@ -178,7 +192,9 @@ export class Call {
     }
   }
 
-  /** Something happened to the call's audio. `room` and `latched` are the gateway's own business. */
+  /**
+   * Something happened to the call's audio. `room` and `latched` are the gateway's own business.
+   */
   mediaEvent(event: MediaEvent, now: Millis): CallOutput[] {
     const { state } = this;
     if (state !== "up" && state !== "ringing" && state !== "draining") return [];
@@ -249,8 +265,7 @@ export class Call {
     if (this.state === "ended") return [];
     this.#core.confirmed();
     const outputs = this.#answered("ACK", body, now);
-    for (const command of this.#waiting.splice(0)) outputs.push(...this.command(command, now));
-    return outputs;
+    return [...outputs, ...this.#waiting.take().flatMap((command) => this.command(command, now))];
   }
 
   /** Another session takes the place of the one before; the handler goes on. RFC 3891, RFC 3515 */
@@ -275,9 +290,7 @@ export class Call {
     const { deadline } = this;
     if (deadline === undefined || now < deadline) return [];
     if (this.#core.answeredAt !== undefined) return this.#core.end("duration_limit", "", now);
-    const reason = this.state === "ringing"
-      ? "the handler did not answer in time"
-      : "the handler did not start in time";
+    const reason = `the handler did not ${this.state === "ringing" ? "answer" : "start"} in time`;
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);
   }
 
@@ -296,16 +309,9 @@ export class Call {
       return this.#core.end(cause, refused.reason, now, refused.answer);
     }
     const codec = this.media.current?.codec ?? "PCMU";
-    return [{
-      type: "start_handler",
-      spec: spec as LiveHandlerSpec,
-      event: {
-        event: "start",
-        protocol: HANDLER_PROTOCOL,
-        call: this.facts,
-        audio: { encoding: "s16le", rate: HANDLER_RATE, channels: 1, codec },
-      },
-    }];
+    const audio = { encoding: "s16le", rate: HANDLER_RATE, channels: 1, codec } as const;
+    const event = { event: "start", protocol: HANDLER_PROTOCOL, call: this.facts, audio } as const;
+    return [{ type: "start_handler", spec: spec as LiveHandlerSpec, event }];
   }
 
   #accept(now: Millis): CallOutput[] {
@@ -349,14 +355,12 @@ export class Call {
         return this.#accept(now);
       case "ring":
         return [{ type: "answer", answer: { statusCode: 180 } }] satisfies CallOutput[];
-      case "reject":
-        return this.#reject(command, now);
+      case "reject": {
+        const { status: statusCode, reason } = command;
+        const phrase = reason === undefined ? {} : { reasonPhrase: reason };
+        return this.#core.end("rejected", reason ?? "", now, { statusCode, ...phrase });
+      }
     }
-  }
-
-  #reject({ status, reason }: RejectCommand, now: Millis): CallOutput[] {
-    const phrase = reason === undefined ? {} : { reasonPhrase: reason };
-    return this.#core.end("rejected", reason ?? "", now, { statusCode: status, ...phrase });
   }
 
   /** Commands that make requests of ours: they wait until the caller knows of its session. */
@@ -366,11 +370,9 @@ export class Call {
     const name = command.command;
     if (this.state !== "up") return this.#core.refuse(name, "Answer the call first");
     if (!this.#core.isConfirmed) {
-      if (this.#waiting.length >= WAITING_COMMANDS_MAX) {
-        return this.#core.refuse(name, "Too many commands wait for the caller, send fewer");
-      }
-      this.#waiting.push(command);
-      return [];
+      return this.#waiting.add(command)
+        ? []
+        : this.#core.refuse(name, "Too many commands wait for the caller, send fewer");
     }
     return name === "transfer"
       ? this.transfer.command(command as HandlerCommand & { command: "transfer" })

@@ -1,7 +1,8 @@
 /**
  * What the phases of one call share: where it stands, whom it talks to, and its one end.
  *
- * The phases are `call.ts` (set-up, handler, media), `renegotiation.ts` (changes of the session) and `transfer.ts`.
+ * The phases are `call.ts` (set-up, handler, media), `renegotiation.ts` (changes of the session)
+ * and `transfer.ts`.
  *
  * @module
  */
@@ -18,13 +19,21 @@ import type { SessionMedia } from "./session_media.ts";
 
 /**
  * - `binding`: RTP ports are being bound.
+ * - `dialing`: our INVITE is on its way.
  * - `starting`: the handler is being started.
  * - `ringing`: the handler runs and is to say when the call is answered.
  * - `up`: our 200 is out; handlers may still change.
  * - `draining`: the handler is done, what it wrote is still being played; answered or not.
  * - `ended`: nothing more happens.
  */
-export type CallState = "binding" | "starting" | "ringing" | "up" | "draining" | "ended";
+export type CallState =
+  | "binding"
+  | "dialing"
+  | "starting"
+  | "ringing"
+  | "up"
+  | "draining"
+  | "ended";
 
 /** Causes after which the INVITE or the session needs nothing of us any more. */
 const PEER_KNOWS: ReadonlySet<EndCause> = new Set([
@@ -42,6 +51,8 @@ const SENT_BY_USER_AGENT: Partial<Readonly<Record<EndCause, number>>> = {
 /** The common part of one call. */
 export class CallCore {
   readonly facts: CallFacts;
+  /** Whether the INVITE is ours. */
+  readonly isOutbound: boolean;
   readonly #handlers: readonly HandlerSpec[];
   readonly #begunAt: Millis;
   #state: CallState = "binding";
@@ -51,8 +62,9 @@ export class CallCore {
   #media: SessionMedia;
   #isConfirmed = false;
 
-  constructor({ facts, handlers, media }: CallOptions, now: Millis) {
+  constructor({ facts, handlers, media, direction }: CallOptions, now: Millis) {
     this.facts = facts;
+    this.isOutbound = direction === "outbound";
     this.#handlers = handlers;
     this.#media = media;
     this.#begunAt = now;
@@ -81,7 +93,9 @@ export class CallCore {
     return this.#media;
   }
 
-  /** Whether requests of ours may go out within the session: the ACK is here. RFC 3261 §14.1, §15 */
+  /**
+   * Whether requests of ours may go out within the session: the ACK is here. RFC 3261 §14.1, §15
+   */
   get isConfirmed(): boolean {
     return this.#isConfirmed;
   }
@@ -140,7 +154,8 @@ export class CallCore {
   /**
    * The call is over. Nothing happens the second time.
    *
-   * @param answer What the INVITE gets when it has no final response yet, and the caller still waits for one.
+   * @param answer What the INVITE gets when it has no final response yet, and the caller still
+   * waits for one.
    */
   end(cause: EndCause, detail: string, now: Millis, answer?: Answer): CallOutput[] {
     if (this.#state === "ended") return [];
@@ -148,13 +163,7 @@ export class CallCore {
     const answeredAt = this.#answeredAt;
     const final = answer ?? unavailable(cause).answer;
     const outputs: CallOutput[] = [];
-    if (!PEER_KNOWS.has(cause)) {
-      outputs.push(
-        answeredAt === undefined
-          ? { type: "answer", answer: final }
-          : { type: "bye", headers: [reasonHeader(cause)] },
-      );
-    }
+    if (!PEER_KNOWS.has(cause)) outputs.push(this.#farewell(cause, final));
     const sent = SENT_BY_USER_AGENT[cause] ?? (cause === "caller_hangup" ? 487 : final.statusCode);
     const isOurs = SENT_BY_USER_AGENT[cause] === undefined && answeredAt !== undefined;
     const end: CallEnd = {
@@ -166,5 +175,13 @@ export class CallCore {
       handler: this.handler.type,
     };
     return [...outputs, { type: "ended", end }];
+  }
+
+  /** What the peer is to hear of the end. */
+  #farewell(cause: EndCause, answer: Answer): CallOutput {
+    if (this.#answeredAt !== undefined) return { type: "bye", headers: [reasonHeader(cause)] };
+    return this.isOutbound
+      ? { type: "cancel_dial", headers: [reasonHeader(cause)] }
+      : { type: "answer", answer };
   }
 }

@@ -11,6 +11,7 @@ import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
 import type { Answer, Headers, SipBody } from "../sip/user_agent/output.ts";
 import type { EndCause, HandlerEvent, StartEvent } from "./handler_message.ts";
+import type { Opening } from "./opening.ts";
 import type { LiveHandlerSpec } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
 
@@ -20,7 +21,10 @@ export type SignallingOutput =
   | { readonly type: "answer_reinvite"; readonly answer: Answer }
   | { readonly type: "answer_offer"; readonly answer: Answer }
   | { readonly type: "reinvite"; readonly body: SipBody }
-  /** Ask the peer to call somebody else. `replaces`: the id of the call whose far end it is to be joined with. */
+  /**
+   * Ask the peer to call somebody else. `replaces`: the id of the call whose far end it is to be
+   * joined with.
+   */
   | {
     readonly type: "transfer";
     readonly to: string | undefined;
@@ -30,6 +34,10 @@ export type SignallingOutput =
   | { readonly type: "notify_refer"; readonly statusCode: number; readonly phrase?: string }
   /** The peer wants us to call somebody, who is to take its place. */
   | { readonly type: "refer"; readonly refer: ReferRequest }
+  /** Call whom this call is for. */
+  | { readonly type: "dial"; readonly body: SipBody }
+  /** Give that up; it may be over already. */
+  | { readonly type: "cancel_dial"; readonly headers: Headers }
   | { readonly type: "bye"; readonly headers: Headers };
 
 /** What the gateway has to do, in this order. */
@@ -59,17 +67,34 @@ export interface CallEnd {
 /** What a call is made of. */
 export interface CallOptions {
   readonly facts: CallFacts;
+  /** Whose INVITE it is; default: the peer's. */
+  readonly direction?: "inbound" | "outbound";
   /** The route's handler and what follows when it fails. At least one. */
   readonly handlers: readonly HandlerSpec[];
   readonly media: SessionMedia;
   /** Whether the INVITE brought the offer; when not, the 200 does. */
   readonly hasOffer: boolean;
-  /** `manual`: the handler says when, if it is one that can give commands. Default: `auto`, when it runs. */
+  /**
+   * `manual`: the handler says when, if it is one that can give commands. Default: `auto`, when it
+   * runs.
+   */
   readonly answer?: "auto" | "manual";
-  /** Whether the caller takes reliable provisional responses: `takesReliably` reads it. Default: no. RFC 3262 §4 */
+  /**
+   * Whether the caller takes reliable provisional responses: `takesReliably` reads it. Default: no.
+   * RFC 3262 §4
+   */
   readonly reliable?: boolean;
   /** From the INVITE to the 200. */
   readonly setupMax: Millis;
   /** From the 200 to our BYE. */
   readonly durationMax: Millis;
+}
+
+/** A session that takes the place of the one before. */
+export interface JoiningSession {
+  readonly media: SessionMedia;
+  /** Of its INVITE, when it is the peer's. */
+  readonly opening: Opening;
+  /** Whether its ACK has come or gone. */
+  readonly isConfirmed: boolean;
 }

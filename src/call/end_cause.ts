@@ -1,5 +1,6 @@
 /**
- * Why calls end, and how the network is told: Q.850 causes in the Reason header. RFC 3326, ITU-T Q.850.
+ * Why calls end, and how the network is told: Q.850 causes in the Reason header. RFC 3326, ITU-T
+ * Q.850.
  *
  * @module
  */
@@ -32,6 +33,7 @@ const Q850_CAUSES: Readonly<Record<EndCause, Q850>> = {
   setup_timeout: { cause: 102, text: "Set-up took too long" },
   session_expired: { cause: 102, text: "Session expired" },
   refused: { cause: 21, text: "Call rejected" },
+  dial_failed: { cause: 16, text: "Normal call clearing" },
   redirected: { cause: 23, text: "Redirected" },
   internal_error: { cause: 127, text: "Internal error" },
 };
@@ -46,7 +48,8 @@ export function reasonHeader(cause: EndCause): readonly [string, string] {
 const PEER_REASON_LENGTH_MAX = 256;
 
 /**
- * What a CANCEL or BYE of the peer says about its cause, for a person: `Call completed elsewhere (SIP 200)`. RFC 3326 §2
+ * What a CANCEL or BYE of the peer says about its cause, for a person: `Call completed elsewhere
+ * (SIP 200)`. RFC 3326 §2
  *
  * @returns Empty when it says nothing. A header that cannot be read says nothing, either.
  */

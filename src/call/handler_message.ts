@@ -1,8 +1,8 @@
 /**
  * What a call tells its handler, and hears back: one vocabulary for every kind of handler.
  *
- * The same objects travel as JSON lines on the control channel of a child process and as callbacks of the library.
- * Names of fields are part of the product's contract, hence the underscores.
+ * The same objects travel as JSON lines on the control channel of a child process and as callbacks
+ * of the library. Names of fields are part of the product's contract, hence the underscores.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export interface DtmfEvent {
   readonly source: "rfc4733" | "info" | "inband";
 }
 
-/** Everything that the handler wrote before its `mark` command has been sent, or was dropped by a clear. */
+/**
+ * Everything that the handler wrote before its `mark` command has been sent, or was dropped by a
+ * clear.
+ */
 export interface MarkEvent {
   readonly event: "mark";
   readonly name: string;
@@ -98,6 +101,7 @@ export type EndCause =
   | "operator_hangup"
   | "refused"
   | "redirected"
+  | "dial_failed"
   | "internal_error"
   | "shutdown";
 

@@ -1,5 +1,6 @@
 /**
- * The keys that the caller presses, each told once, though some phones send one in two ways at the same time.
+ * The keys that the caller presses, each told once, though some phones send one in two ways at the
+ * same time.
  *
  * @module
  */
@@ -17,7 +18,9 @@ export class KeyPresses {
     | { readonly digit: string; readonly source: DtmfEvent["source"]; readonly at: Millis }
     | undefined;
 
-  /** @returns What to tell the handler; `undefined` for a press that it has heard of in another way. */
+  /**
+   * @returns What to tell the handler; `undefined` for a press that it has heard of in another way.
+   */
   pressed(key: InfoDigit, source: DtmfEvent["source"], now: Millis): DtmfEvent | undefined {
     const { digit, durationMs } = key;
     const last = this.#last;

@@ -1,6 +1,6 @@
 /**
- * Offer and answer of the INVITE itself: who offers, and which response or request carries our description.
- * RFC 3261 §13.2.1, RFC 3262 §5.
+ * Offer and answer of the INVITE itself: who offers, and which response or request carries our
+ * description. RFC 3261 §13.2.1, RFC 3262 §5.
  *
  * What changes a session that is up is left to `renegotiation.ts`.
  *
@@ -70,8 +70,8 @@ export class Opening {
   /**
    * The body of a 183 for early media, once.
    *
-   * @returns `undefined` when it is out already, or when it would be an offer of ours that the caller cannot answer
-   * before the ACK. RFC 3262 §5: an offer needs a reliable response.
+   * @returns `undefined` when it is out already, or when it would be an offer of ours that the
+   * caller cannot answer before the ACK. RFC 3262 §5: an offer needs a reliable response.
    */
   early(): SipBody | undefined {
     if (this.#state === "offered" || (this.#state === "unasked" && this.#reliable)) {
@@ -81,8 +81,9 @@ export class Opening {
   }
 
   /**
-   * The body of the 200. RFC 3261 §13.2.1: an answer that went out in a 183 stands there once more, since that one may
-   * be lost; the user agent leaves it out where the caller has acknowledged it. An offer of ours goes out once.
+   * The body of the 200. RFC 3261 §13.2.1: an answer that went out in a 183 stands there once more,
+   * since that one may be lost; the user agent leaves it out where the caller has acknowledged it.
+   * An offer of ours goes out once.
    */
   final(): SipBody | undefined {
     if (this.#state === "awaiting") return undefined;

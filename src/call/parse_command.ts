@@ -1,5 +1,6 @@
 /**
- * Reads what a handler asks for: a decoded JSON value becomes a command, or a message that says what to send instead.
+ * Reads what a handler asks for: a decoded JSON value becomes a command, or a message that says
+ * what to send instead.
  *
  * @module
  */
@@ -41,7 +42,8 @@ const COMMANDS: ReadonlyMap<string, (fields: Fields) => ParsedCommand> = new Map
 ]);
 
 /**
- * Checks a decoded JSON value against the commands that there are. Keys that a command does not have are let pass.
+ * Checks a decoded JSON value against the commands that there are. Keys that a command does not
+ * have are let pass.
  *
  * @returns The command, or a message for an `error` event that says what to send instead.
  */

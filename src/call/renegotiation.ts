@@ -1,6 +1,6 @@
 /**
- * Changes of a session: the offers of the peer in re-INVITE, UPDATE and PRACK, and our own for hold, resume and the
- * session timer. RFC 3261 §14, RFC 3264 §8, RFC 3311 §5, RFC 4028 §7.4.
+ * Changes of a session: the offers of the peer in re-INVITE, UPDATE and PRACK, and our own for
+ * hold, resume and the session timer. RFC 3261 §14, RFC 3264 §8, RFC 3311 §5, RFC 4028 §7.4.
  *
  * Whether an offer may go out or come in at that moment is the user agent's to say.
  *

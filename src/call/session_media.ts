@@ -1,5 +1,6 @@
 /**
- * Our side of the session descriptions of one session, from the first offer to the last re-INVITE. RFC 3264 §5 to §8.
+ * Our side of the session descriptions of one session, from the first offer to the last re-INVITE.
+ * RFC 3264 §5 to §8.
  *
  * When a description is sent, and what becomes of the audio, is the call's.
  *
@@ -72,7 +73,10 @@ export class SessionMedia {
   readonly #options: LocalMediaOptions;
   #port = 0;
   #direction: Direction = "sendrecv";
-  /** Our answer to the peer's last offer, as it was made: port and version are filled in when it is sent. */
+  /**
+   * Our answer to the peer's last offer, as it was made: port and version are filled in when it is
+   * sent.
+   */
   #answer: SessionDescription | undefined;
   /** What we said last that holds: an answer, or an offer that was answered. */
   #local: SessionDescription | undefined;
@@ -111,7 +115,10 @@ export class SessionMedia {
     return this.#send(answer);
   }
 
-  /** Takes an offer: that of the INVITE, or of a re-INVITE. Nothing changes when it cannot be answered. */
+  /**
+   * Takes an offer: that of the INVITE, or of a re-INVITE. Nothing changes when it cannot be
+   * answered.
+   */
   negotiate(body: Uint8Array): Negotiation {
     let offer: SessionDescription;
     try {
@@ -140,8 +147,8 @@ export class SessionMedia {
   }
 
   /**
-   * Offers once more what was described last: with another direction, or as it is, its version included, for a refresh.
-   * RFC 3264 §8, RFC 4028 §7.4
+   * Offers once more what was described last: with another direction, or as it is, its version
+   * included, for a refresh. RFC 3264 §8, RFC 4028 §7.4
    *
    * @throws {RangeError} Nothing was agreed upon yet.
    */
@@ -159,7 +166,10 @@ export class SessionMedia {
     return this.#offer({ ...local, media }, direction);
   }
 
-  /** Takes the peer's answer to our offer. One that is no use leaves the offer open: `withdraw` it, or end the call. */
+  /**
+   * Takes the peer's answer to our offer. One that is no use leaves the offer open: `withdraw` it,
+   * or end the call.
+   */
   accept(body: Uint8Array): Accepted {
     const offered = this.#offered;
     if (offered === undefined) return { ok: false, reason: "There was no offer" };
@@ -188,7 +198,10 @@ export class SessionMedia {
     this.#offered = undefined;
   }
 
-  /** Descriptions of another session that shares our port, direction and means, for a peer that takes over. */
+  /**
+   * Descriptions of another session that shares our port, direction and means, for a peer that
+   * takes over.
+   */
   successor(sdpSessionId: string): SessionMedia {
     const next = new SessionMedia({ ...this.#options, sdpSessionId });
     next.#port = this.#port;

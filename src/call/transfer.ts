@@ -1,5 +1,6 @@
 /**
- * Calls that go elsewhere: our REFER to the caller, and the caller's REFER to us. RFC 3515, RFC 3891, RFC 5589.
+ * Calls that go elsewhere: our REFER to the caller, and the caller's REFER to us. RFC 3515, RFC
+ * 3891, RFC 5589.
  *
  * Subscriptions and NOTIFYs are the user agent's; placing the new call is the gateway's.
  *
@@ -52,7 +53,10 @@ export class Transfer {
     return this.#core.refuse("transfer", reason);
   }
 
-  /** Everything that the handler wrote is sent: the call is over, unless a transfer is still to be awaited. */
+  /**
+   * Everything that the handler wrote is sent: the call is over, unless a transfer is still to be
+   * awaited.
+   */
   handlerDone(now: Millis): CallOutput[] {
     this.#isLast = true;
     return this.#isPending ? [] : this.#core.end("handler_hangup", "", now);
@@ -88,7 +92,10 @@ export class Transfer {
 /** What a transfer comes to whose session another one has taken the place of. */
 const SESSION_GONE = 481;
 
-/** The call that the caller has asked us for, one at a time. The caller's place is taken once it is answered. */
+/**
+ * The call that the caller has asked us for, one at a time. The caller's place is taken once it is
+ * answered.
+ */
 export class Referral {
   readonly #core: CallCore;
   #isPending = false;

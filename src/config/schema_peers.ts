@@ -29,7 +29,7 @@ export interface Registration {
   readonly expires: Millis;
   /** Where requests go first; default: the registrar. */
   readonly proxy?: string;
-  /** User part of our Contact; default: the user of `aor`. */
+  /** User part of our Contact; default: one that nobody can guess. */
   readonly contact_user?: string;
 }
 
@@ -114,8 +114,8 @@ const registrationMapping = z.strictObject({
     context.issues.push({ code: "custom", message, input: "" });
   }).optional().meta({
     title: "User of the Contact",
-    description: "What the Request-URI of calls names, so that routes can tell registrations " +
-      "apart by user; default: the user of aor.",
+    description: "What the Request-URI of calls names; default: a word that nobody can guess. " +
+      "Routes tell registrations apart by the fact registration.",
     examples: ["office"],
   }),
 });

@@ -43,6 +43,8 @@ export interface AgentEvents {
    */
   admits?(message: SipMessage, flow: Flow, now: Millis): boolean;
   message?(direction: "received" | "sent", message: SipMessage, flow: Flow, now: Millis): void;
+  /** What was sent over a flow may be lost. The user agent has been told. */
+  failed?(flow: Flow, now: Millis): void;
   /** A message could not be read. */
   malformed?(flow: Flow, now: Millis): void;
   /** A bug of ours; it costs one message and no other call. */
@@ -87,8 +89,10 @@ export class Agent {
           events.malformed?.(flow, now);
           this.#guarded(() => this.#dispatch(this.#userAgent.receiveMalformed(error, flow), now));
         },
-        failed: (flow, now) =>
-          this.#guarded(() => this.#dispatch(this.#userAgent.transportFailed(flow, now), now)),
+        failed: (flow, now) => {
+          this.#guarded(() => this.#dispatch(this.#userAgent.transportFailed(flow, now), now));
+          events.failed?.(flow, now);
+        },
       },
     });
     this.#userAgent = new UserAgent({

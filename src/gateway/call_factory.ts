@@ -9,6 +9,7 @@ import { formatSocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import { Call } from "../call/call.ts";
+import { takesReliably } from "../call/opening.ts";
 import {
   answerOf,
   duplicateSession,
@@ -26,7 +27,7 @@ import type { Runtime } from "../runtime/ports.ts";
 import { parseNameAddr } from "../sip/message/name_addr.ts";
 import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
-import type { InviteOutput } from "../sip/user_agent/output.ts";
+import type { Headers, InviteOutput } from "../sip/user_agent/output.ts";
 import type { Entered } from "./door.ts";
 import type { LiveCallOptions } from "./live_call.ts";
 
@@ -58,14 +59,8 @@ export function makeCall(
   if (explicitSessionId !== undefined && context.isSessionIdTaken(explicitSessionId)) {
     return duplicateSession(explicitSessionId);
   }
-  const address = mediaAddress(config, flow);
-  const media = new SessionMedia({
-    address,
-    codecs: config.rtp.codecs,
-    dtmfPayloadType: config.rtp.dtmf_payload_type,
-    sdpSessionId: `${randomUint32(context.runtime.random)}`,
-  });
-  const unacceptable = screenInvite(request, media, address);
+  const media = sessionMedia(config, flow, context.runtime);
+  const unacceptable = screenInvite(request, media, mediaAddress(config, flow));
   if (unacceptable !== undefined) return unacceptable;
   const call = new Call({
     facts,
@@ -75,6 +70,8 @@ export function makeCall(
     ),
     media,
     hasOffer: request.body.length > 0,
+    answer: match.route.answer,
+    reliable: takesReliably(request),
     setupMax: config.limits.setup,
     durationMax: match.route.max_duration ?? config.limits.duration,
   }, now);
@@ -82,8 +79,73 @@ export function makeCall(
     call,
     rtpAddress: config.rtp.address ?? flow.local.address,
     signallingAddress: flow.remote.address,
+    sourceAddress: flow.remote.address,
     explicitSessionId,
   };
+}
+
+/** A call that we place for a route. */
+export interface OutgoingInvite {
+  /** Values of From and To. */
+  readonly from: string;
+  readonly to: string;
+  readonly requestUri: string;
+  readonly headers: Headers;
+  readonly callId: string;
+  /** Where the INVITE goes first. */
+  readonly flow: Flow;
+  /** Name of the route whose handler talks to the one whom we call. */
+  readonly route: string;
+}
+
+/**
+ * Makes the machine of a call that we place.
+ *
+ * @throws {RangeError} There is no such route, or it answers without a handler.
+ * @throws {SipParseError} From or To is no address.
+ */
+export function makeOutgoingCall(
+  invite: OutgoingInvite,
+  { config, runtime }: Pick<CallFactoryContext, "config" | "runtime">,
+  now: Millis,
+): Call {
+  const { flow, requestUri } = invite;
+  const route = config.routes.find(({ name }) => name === invite.route);
+  if (route === undefined) throw new RangeError(`There is no route "${invite.route}"`);
+  if (route.handler.type === "reject" || route.handler.type === "redirect") {
+    throw new RangeError(`Route "${route.name}" has no handler that could talk to anybody`);
+  }
+  const unrouted = makeFacts({
+    id: uuidV7(runtime.random, runtime.wallClock()),
+    method: "INVITE",
+    requestUri,
+    from: parseNameAddr(invite.from),
+    to: parseNameAddr(invite.to),
+    sipCallId: invite.callId,
+    source: formatSocketAddress(flow.remote),
+    transport: flow.transport,
+    headers: invite.headers,
+    uriParts,
+    nameAddr: parseNameAddr,
+  });
+  return new Call({
+    facts: withRoute(unrouted, { route, match: {} }),
+    direction: "outbound",
+    handlers: handlerChain(route, (name) => config.routes.find((other) => other.name === name)),
+    media: sessionMedia(config, flow, runtime),
+    hasOffer: false,
+    setupMax: config.limits.setup,
+    durationMax: route.max_duration ?? config.limits.duration,
+  }, now);
+}
+
+function sessionMedia(config: Config, flow: Flow, runtime: Runtime): SessionMedia {
+  return new SessionMedia({
+    address: mediaAddress(config, flow),
+    codecs: config.rtp.codecs,
+    dtmfPayloadType: config.rtp.dtmf_payload_type,
+    sdpSessionId: `${randomUint32(runtime.random)}`,
+  });
 }
 
 function factsOf({ request, flow }: InviteOutput, entered: Entered, runtime: Runtime): CallFacts {

@@ -1,8 +1,8 @@
 /**
  * The audio of one call in the world: its ports, its media session, and the clock that wakes it.
  *
- * The packet's way through here: `#receiveRtp` → media → handler, and handler → `write` → media → `packet` → socket.
- * Nothing else stands in it.
+ * The packet's way through here: `#receiveRtp` → media → handler, and handler → `write` → media →
+ * `packet` → socket. Nothing else stands in it.
  *
  * @module
  */
@@ -147,7 +147,8 @@ export class CallMedia implements MediaSink, TimedSession {
   }
 
   /**
-   * Another peer takes the place of the one so far: its packets are taken, those of the one before no more.
+   * Another peer takes the place of the one so far: its packets are taken, those of the one before
+   * no more.
    *
    * @param signallingAddress Where the new peer's SIP comes from.
    */

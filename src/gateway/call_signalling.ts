@@ -1,8 +1,9 @@
 /**
- * The signalling of one call: its session, the sessions before it, and the one that may come after it.
+ * The signalling of one call: its session, the sessions before it, and the one that may come after
+ * it.
  *
- * It turns what the user agent tells into inputs of the call's machine, and what the machine wants into calls of the
- * user agent.
+ * It turns what the user agent tells into inputs of the call's machine, and what the machine wants
+ * into calls of the user agent.
  *
  * @module
  */
@@ -30,7 +31,10 @@ export interface CallSignallingOptions {
   readonly live: LiveCall;
   readonly context: LiveCallContext;
   readonly session: SessionId;
-  /** Another peer has taken the place of the one before; the new agreement follows, or has come already. */
+  /**
+   * Another peer has taken the place of the one before; the new agreement follows, or has come
+   * already.
+   */
   readonly takenOver: (signallingAddress: string) => void;
   /** The session of a former peer is gone. */
   readonly formerGone: () => void;
@@ -89,7 +93,10 @@ export class CallSignalling implements SessionOwner {
     }
   }
 
-  /** A session that is to take the caller's place, and has not yet: it stays as its INVITE has described it. */
+  /**
+   * A session that is to take the caller's place, and has not yet: it stays as its INVITE has
+   * described it.
+   */
   #receiveStranger({ type, session }: SessionOutput): void {
     const { agent } = this.#context;
     const refused = { statusCode: 488 };
@@ -145,13 +152,23 @@ export class CallSignalling implements SessionOwner {
         return agent.perform((ua, now) => ua.notifyRefer(session, output, now));
       case "refer":
         return this.#refer(output.refer);
+      case "dial":
+        return this.#context.dial?.(this.#options.live, output.body);
+      case "cancel_dial":
+        return this.#context.cancelDial?.(this.#options.live, output.headers);
       case "bye":
         return agent.perform((ua, now) => ua.hangup(session, output.headers, now));
     }
   }
 
+  /** Whom we called has answered: this is the call's session. */
+  dialed(session: SessionId): void {
+    this.#session = session;
+  }
+
   /**
-   * Another call of the peer takes the place of the session: the same handler, ports and record. RFC 3891
+   * Another call of the peer takes the place of the session: the same handler, ports and record.
+   * RFC 3891
    *
    * @returns Why not; the INVITE is answered in either case.
    */

@@ -28,6 +28,8 @@ export interface DialOptions {
   /** Value of From without a tag. */
   readonly from: string;
   readonly headers?: Headers;
+  /** Of the first INVITE; each that follows has one of its own. Default: a new one. */
+  readonly callId?: string;
   /** The offer. */
   readonly body?: SipBody;
   readonly credentials?: Credentials | undefined;
@@ -205,7 +207,7 @@ export class Dialer implements SessionOwner {
   }
 
   #invite(candidate: DialCandidate, hops: readonly Hop[], now: Millis): void {
-    const { from, headers, body, credentials, routes, events } = this.#options;
+    const { from, headers, body, callId, credentials, routes, events } = this.#options;
     this.#state = "inviting";
     events.trying?.(candidate, hops, now);
     // Whoever watches may have had enough at the sight of it
@@ -216,6 +218,7 @@ export class Dialer implements SessionOwner {
       to: `<${candidate.to}>`,
       hops,
       ...(routes === undefined ? {} : { routes }),
+      ...(callId === undefined || this.#attempts.length > 0 ? {} : { callId }),
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined ? {} : { body }),
       credentials,

@@ -159,10 +159,15 @@ export class Door {
     return { authUser: verdict?.username ?? "", registration: registration ?? "" };
   }
 
-  /** A call that was let in is over. */
-  leave(address: string): void {
+  /** Makes room for a call of our own, or says why there is none. It has to `leave` as well. */
+  enterOwn(now: Millis): string | undefined {
+    return this.#admission.enter(now);
+  }
+
+  /** A call that was let in is over; `undefined` for one of our own. */
+  leave(address: string | undefined): void {
     this.#admission.leave();
-    this.#guard.callEnded(address);
+    if (address !== undefined) this.#guard.callEnded(address);
   }
 
   /** A request could not be read, or was refused. */

@@ -25,7 +25,7 @@ import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import { MediaClock } from "./media_clock.ts";
 import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
-import { Outbound } from "./outbound.ts";
+import { Outbound, type OutgoingCall, type OutgoingCallOptions } from "./outbound.ts";
 import { Registrations, type RegistrationStatus } from "./registrations.ts";
 import { formatListener } from "./signalling.ts";
 import type { BlockedSource } from "./source_guard.ts";
@@ -86,7 +86,7 @@ export class Gateway {
       runtime,
       counters: this.counters,
       log: (level, message, fields) => this.#observer.log?.(level, message, fields),
-      expects: (address) => this.#registrations.allows(address),
+      expects: (address) => this.#registrations.allows(address) || this.#outbound.expects(address),
       registrationOf: (invite) => this.#registrations.registrationOf(invite),
     });
     this.#registrations = new Registrations({
@@ -94,7 +94,14 @@ export class Gateway {
       runtime,
       observer: this.#observer,
     });
-    this.#outbound = new Outbound({ agent: this.#agent, runtime, config: () => this.#config });
+    this.#outbound = new Outbound({
+      agent: this.#agent,
+      runtime,
+      config: () => this.#config,
+      live: () => this.#context,
+      admit: (now) => this.#door.enterOwn(now),
+      began: (live) => this.#calls.add(live),
+    });
     this.#context = this.#liveCallContext(options);
   }
 
@@ -163,6 +170,16 @@ export class Gateway {
     return [];
   }
 
+  /**
+   * Calls somebody; once they answer, the handler of a route talks to them.
+   *
+   * @returns Before anybody has answered.
+   * @throws {OutboundCallError} There is no such trunk or route, the URI cannot be called, or there is no room.
+   */
+  dial(options: OutgoingCallOptions): Promise<OutgoingCall> {
+    return this.#outbound.place(options);
+  }
+
   /** Takes no more calls, and resolves when the last one is over. */
   async drain(): Promise<void> {
     this.#close();
@@ -220,6 +237,7 @@ export class Gateway {
         refused: (output, now) => this.#refused(output, now),
         admits: (received, flow, now) => this.#door.admitsMessage(received, flow, now),
         ...(message === undefined ? {} : { message }),
+        failed: (flow, now) => this.#registrations.flowFailed(flow, now),
         malformed: (flow, now) => this.#door.malformed(flow, now),
         crashed: (error) => this.#crashed(error),
       },
@@ -243,11 +261,14 @@ export class Gateway {
         this.#calls.end(live);
         this.#deadlines.delete(live);
         this.#door.leave(live.sourceAddress);
+        this.#outbound.release(live);
         this.counters.add("calls_ended");
       },
       gone: (live) => this.#calls.remove(live),
       callById: (id) => this.#calls.byId(id),
       refer: (live, _refer, referred) => this.#outbound.refer(live, referred),
+      dial: (live, offer) => this.#outbound.dial(live, offer),
+      cancelDial: (live, headers) => this.#outbound.cancel(live, headers),
     };
   }
 

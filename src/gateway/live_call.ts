@@ -1,6 +1,6 @@
 /**
- * One call in the world: joins its machine with its signalling, its audio and its handler, and does what the machine
- * says.
+ * One call in the world: joins its machine with its signalling, its audio and its handler, and does
+ * what the machine says.
  *
  * @module
  */
@@ -18,7 +18,13 @@ import type { MediaEvent } from "../media/media_contract.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
-import type { InviteOutput, SessionId, SessionOutput } from "../sip/user_agent/output.ts";
+import type {
+  Headers,
+  InviteOutput,
+  SessionId,
+  SessionOutput,
+  SipBody,
+} from "../sip/user_agent/output.ts";
 import type { Agent, SessionOwner } from "./agent.ts";
 import { CallHost } from "./call_host.ts";
 import { CallMedia } from "./call_media.ts";
@@ -50,10 +56,15 @@ export interface LiveCallContext {
   /** Another live call, by the id in its facts. Absent: calls cannot be joined with each other. */
   readonly callById?: (id: string) => LiveCall | undefined;
   /**
-   * The peer's REFER is accepted: place the call that it asks for, and report to `referred`. Where `sip.refer` does
-   * not allow that target, `referred.failed(603, …)`. Absent: every REFER is declined.
+   * The peer's REFER is accepted: place the call that it asks for, and report to `referred`. Where
+   * `sip.refer` does not allow that target, `referred.failed(603, …)`. Absent: every REFER is
+   * declined.
    */
   readonly refer?: (live: LiveCall, refer: ReferRequest, referred: ReferredCall) => void;
+  /** A call that we place wants its INVITE sent, with this offer. */
+  readonly dial?: (live: LiveCall, offer: SipBody) => void;
+  /** It is given up. Nothing happens when it has a result already. */
+  readonly cancelDial?: (live: LiveCall, headers: Headers) => void;
 }
 
 /** What a live call is made of. */
@@ -64,6 +75,8 @@ export interface LiveCallOptions {
   readonly rtpAddress: string;
   /** Address that the signalling came from. */
   readonly signallingAddress: string;
+  /** The same for an INVITE of the peer; `undefined` for ours. */
+  readonly sourceAddress: string | undefined;
   /** X-Session-ID, when the caller sent one. */
   readonly explicitSessionId: string | undefined;
 }
@@ -71,11 +84,14 @@ export interface LiveCallOptions {
 /** One call. */
 export class LiveCall implements SessionOwner {
   readonly call: Call;
-  /** The session of the INVITE that began the call; it names the call in tables, and may be over before it. */
+  /**
+   * The session of the INVITE that began the call; it names the call in tables, and may be over
+   * before it.
+   */
   readonly session: SessionId;
   readonly explicitSessionId: string | undefined;
-  /** Address that the INVITE came from. */
-  readonly sourceAddress: string;
+  /** Address that the INVITE came from; `undefined` when it is ours. */
+  readonly sourceAddress: string | undefined;
   readonly #context: LiveCallContext;
   readonly #startedAt: Millis;
   readonly #media: CallMedia;
@@ -87,7 +103,7 @@ export class LiveCall implements SessionOwner {
     this.call = call;
     this.session = session;
     this.explicitSessionId = explicitSessionId;
-    this.sourceAddress = signallingAddress;
+    this.sourceAddress = options.sourceAddress;
     this.#context = context;
     this.#startedAt = context.runtime.wallClock();
     this.#media = new CallMedia({
@@ -110,7 +126,10 @@ export class LiveCall implements SessionOwner {
     });
   }
 
-  /** The session that the call has now: another than `session` once somebody took the caller's place. */
+  /**
+   * The session that the call has now: another than `session` once somebody took the caller's
+   * place.
+   */
   get currentSession(): SessionId {
     return this.#signalling.session;
   }
@@ -120,18 +139,26 @@ export class LiveCall implements SessionOwner {
     this.#signalling.receive(output);
   }
 
+  /** Whom we called has answered. */
+  dialed(session: SessionId, body: Uint8Array): void {
+    this.#signalling.dialed(session);
+    this.#answered(this.#context.runtime.now());
+    this.input((call, now) => call.dialed(body, now));
+  }
+
   /**
    * An INVITE came that names the call's session in Replaces. RFC 3891
    *
-   * @returns Why it was refused. It is answered in either case, and its session is the call's or gone.
+   * @returns Why it was refused. It is answered in either case, and its session is the call's or
+   * gone.
    */
   replace(invite: InviteOutput): string | undefined {
     return this.#signalling.replace(invite);
   }
 
   /**
-   * Hands something that happened to the machine, and does what it says. A bug of ours on the way ends this call and
-   * no other.
+   * Hands something that happened to the machine, and does what it says. A bug of ours on the way
+   * ends this call and no other.
    */
   input(step: (call: Call, now: Millis) => CallOutput[]): void {
     const now = this.#context.runtime.now();

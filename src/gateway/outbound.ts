@@ -1,22 +1,63 @@
 /**
- * Calls that the gateway places for its calls: where they may go, and as whom. RFC 3515 §2.4.3.
+ * Calls that the gateway places: for whom, where they may go, and as whom. RFC 3515 §2.4.3.
  *
- * How one is placed is the dialer's.
+ * How one is placed is the dialer's; what it says then, its route's handler's.
  *
  * @module
  */
 
+import { randomHex } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import type { Config } from "../config/schema.ts";
 import type { Runtime } from "../runtime/ports.ts";
+import type { Credentials } from "../sip/auth/credentials.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
 import { parseSipUri } from "../sip/message/uri.ts";
+import type { Hop } from "../sip/transport/flow.ts";
+import type { Headers, SipBody } from "../sip/user_agent/output.ts";
 import type { Agent } from "./agent.ts";
-import { dial } from "./dialer.ts";
-import type { LiveCall } from "./live_call.ts";
-import { OutboundTargetError } from "./outbound_options.ts";
-import type { Trunk } from "./outbound_target.ts";
+import { makeOutgoingCall } from "./call_factory.ts";
+import { dial, type Dialer, type DialEvents, type DialOptions } from "./dialer.ts";
+import { LiveCall, type LiveCallContext } from "./live_call.ts";
+import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
+import { asNameAddr, type Trunk, trunkTarget } from "./outbound_target.ts";
 import type { ReferredCall } from "./referred_call.ts";
+
+/** Whom to call, and who talks to them. */
+export interface OutgoingCallOptions {
+  /** A `sip:` or `sips:` URI; with `trunk`, the number or name alone. */
+  readonly to: string;
+  /** Name of a trunk of the configuration. */
+  readonly trunk?: string;
+  /** Name of the route whose handler takes the call once it is answered. */
+  readonly route: string;
+  /** A URI, or the value of a From header; default: the trunk's, else `sip:voicegw@` and our address. */
+  readonly from?: string;
+  /** Headers of the INVITE; the X-headers among them are facts of the call. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For whoever challenges us; default: the trunk's. */
+  readonly credentials?: Credentials;
+  /** How long it may ring; default 60 s. */
+  readonly ringTimeout?: Millis;
+}
+
+/** What became of a call that was placed. */
+export interface OutgoingAnswer {
+  readonly answered: boolean;
+  /** Final status of the INVITE: the peer's, or of our own making 408, 487 and 503. */
+  readonly statusCode: number;
+  readonly reasonPhrase: string;
+}
+
+/** A call that was placed. */
+export interface OutgoingCall {
+  /** As in the facts and the record of the call. */
+  readonly id: string;
+  /** Resolves when the call is answered, or is not going to be. Never rejects. */
+  readonly answer: Promise<OutgoingAnswer>;
+  /** Ends the call, answered or not. */
+  hangup(): void;
+}
 
 /** What outbound calls need. */
 export interface OutboundContext {
@@ -24,48 +65,156 @@ export interface OutboundContext {
   readonly runtime: Runtime;
   /** The configuration of this moment. */
   readonly config: () => Config;
+  readonly live: () => LiveCallContext;
+  /** Takes the call in; says why not, where there is no room. */
+  readonly admit: (now: Millis) => string | undefined;
+  readonly began: (live: LiveCall) => void;
 }
 
-/** How long a referred call may ring. */
+interface Placing {
+  readonly options: Omit<DialOptions, "body" | "owner" | "events" | "runtime">;
+  readonly done: (answer: OutgoingAnswer) => void;
+  dialer: Dialer | undefined;
+}
+
+/** How long a call may ring. */
 const RING_TIMEOUT: Millis = 60_000;
 
 /** The calls that a gateway places. */
 export class Outbound {
   readonly #context: OutboundContext;
+  /** Addresses that a call of ours was sent to: they may speak to us for as long as it lasts. */
+  readonly #called = new Map<LiveCall, Set<string>>();
+  readonly #placing = new Map<LiveCall, Placing>();
 
   constructor(context: OutboundContext) {
     this.#context = context;
   }
 
+  /** Whether an address may speak to us because we have called it. */
+  expects(address: string): boolean {
+    for (const addresses of this.#called.values()) if (addresses.has(address)) return true;
+    return false;
+  }
+
+  /** A call is over, and whom it has called needs nothing of us any more. */
+  release(live: LiveCall): void {
+    this.#called.delete(live);
+    const placing = this.#placing.get(live);
+    this.#placing.delete(live);
+    placing?.done({ answered: false, statusCode: 487, reasonPhrase: "Cancelled" });
+  }
+
+  /**
+   * Calls somebody, for a route's handler.
+   *
+   * @throws {OutboundCallError} There is no such trunk or route, the URI cannot be called, or there is no room.
+   */
+  async place(options: OutgoingCallOptions): Promise<OutgoingCall> {
+    const { agent, runtime, config } = this.#context;
+    const target = targetOf(options, config().trunks);
+    const [hop] = await agent.locate(target.uris[0] as string);
+    if (hop === undefined) {
+      throw new OutboundCallError(`Cannot call "${target.uris[0]}": it leads nowhere`);
+    }
+    const { flow } = hop;
+    const own = agent.signalling.identity(flow);
+    const from = target.from ?? `<sip:voicegw@${hostText(own.address)}>`;
+    const callId = randomHex(runtime.random, 16);
+    const headers: Headers = [...target.headers, ...Object.entries(options.headers ?? {})];
+    const now = runtime.now();
+    const call = outgoingCall({ ...target, from, headers, callId, flow, route: options.route }, {
+      config: config(),
+      runtime,
+    }, now);
+    const problem = this.#context.admit(now);
+    if (problem !== undefined) throw new OutboundCallError(problem);
+    const live = new LiveCall({
+      call,
+      session: `dial-${call.facts.id}`,
+      rtpAddress: config().rtp.address ?? flow.local.address,
+      signallingAddress: flow.remote.address,
+      sourceAddress: undefined,
+      explicitSessionId: undefined,
+    }, this.#context.live());
+    const ringTimeout = options.ringTimeout ?? RING_TIMEOUT;
+    const { uris, credentials } = target;
+    const answer = new Promise<OutgoingAnswer>((done) => {
+      const redirects = "follow";
+      const dialOptions = {
+        uris,
+        from,
+        headers,
+        callId,
+        credentials,
+        ringTimeout,
+        redirects,
+      } as const;
+      this.#placing.set(live, { options: dialOptions, done, dialer: undefined });
+    });
+    this.#context.began(live);
+    live.input((machine) => machine.begin());
+    const { id } = call.facts;
+    return {
+      id,
+      answer,
+      hangup: () => live.input((machine, at) => machine.hangup("operator_hangup", at)),
+    };
+  }
+
+  /** The ports of a call are bound: its INVITE goes out. */
+  dial(live: LiveCall, body: SipBody): void {
+    const placing = this.#placing.get(live);
+    if (placing === undefined) return;
+    const finish = (answer: OutgoingAnswer): void => {
+      this.#placing.delete(live);
+      placing.done(answer);
+    };
+    placing.dialer = this.#dial(live, { ...placing.options, body }, {
+      done: (result) => {
+        if (result.type === "accepted") {
+          const { statusCode, reasonPhrase, body: answer } = result.response;
+          finish({ answered: true, statusCode, reasonPhrase });
+          return live.dialed(result.session, answer);
+        }
+        const { statusCode, reasonPhrase } = result;
+        finish({ answered: false, statusCode, reasonPhrase });
+        const reason = `${statusCode} ${reasonPhrase}`;
+        live.input((call, now) => call.dialFailed(statusCode, reason, now));
+      },
+    });
+  }
+
+  /** Nobody wants the call any more. */
+  cancel(live: LiveCall, headers: Headers): void {
+    this.#placing.get(live)?.dialer?.cancel(headers);
+  }
+
   /** Places the call that the peer of a call asks for with REFER, where `sip.refer` lets it. */
   refer(live: LiveCall, referred: ReferredCall): void {
-    const { agent, runtime } = this.#context;
     const { uri } = referred.refer;
     const trunk = this.#trunkOf(uri);
     if (this.#context.config().sip.refer !== "any" && trunk === undefined) {
       return referred.failed(603, "Decline");
     }
+    const { username, password, from, headers = {} } = trunk ?? {};
+    const isKnown = username !== undefined && password !== undefined;
     try {
-      const dialer = dial(agent, {
-        runtime,
+      const dialer = this.#dial(live, {
         uris: [uri],
         // We call as the one whom the caller has called
-        from: trunk?.from === undefined ? `<${live.call.facts.to.uri}>` : `<${trunk.from}>`,
-        headers: [...Object.entries(trunk?.headers ?? {}), ...referred.headers],
+        from: asNameAddr(from ?? live.call.facts.to.uri),
+        headers: [...Object.entries(headers), ...referred.headers],
         body: referred.body,
-        credentials: credentialsOf(trunk),
+        credentials: isKnown ? { username, password } : undefined,
         ringTimeout: RING_TIMEOUT,
         redirects: "refuse",
-        owner: live,
-        events: {
-          progress: ({ response }) => referred.progress(response.statusCode, response.reasonPhrase),
-          done: (result) => {
-            if (result.type === "failed") {
-              return referred.failed(result.statusCode, result.reasonPhrase);
-            }
-            referred.accepted(result.session, result.response);
-          },
-        },
+      }, {
+        progress: ({ response }) => referred.progress(response.statusCode, response.reasonPhrase),
+        done: (result) =>
+          result.type === "failed"
+            ? referred.failed(result.statusCode, result.reasonPhrase)
+            : referred.accepted(result.session, result.response),
       });
       referred.cancel = () => dialer.cancel();
     } catch (error) {
@@ -73,6 +222,26 @@ export class Outbound {
       if (!(error instanceof OutboundTargetError || error instanceof TypeError)) throw error;
       referred.failed(488, "Not Acceptable Here");
     }
+  }
+
+  #dial(
+    live: LiveCall,
+    options: Omit<DialOptions, "owner" | "events" | "runtime">,
+    events: Omit<DialEvents, "trying">,
+  ): Dialer {
+    const { agent, runtime } = this.#context;
+    return dial(agent, {
+      ...options,
+      runtime,
+      owner: live,
+      events: { ...events, trying: (_candidate, hops) => this.#expect(live, hops) },
+    });
+  }
+
+  #expect(live: LiveCall, hops: readonly Hop[]): void {
+    const addresses = this.#called.get(live) ?? new Set();
+    for (const { to } of hops) addresses.add(to.address);
+    this.#called.set(live, addresses);
   }
 
   /** The trunk whose server a URI names. */
@@ -84,11 +253,45 @@ export class Outbound {
   }
 }
 
-function credentialsOf(
-  trunk: Trunk | undefined,
-): { username: string; password: string } | undefined {
-  const { username, password } = trunk ?? {};
-  return username === undefined || password === undefined ? undefined : { username, password };
+interface Target {
+  readonly uris: readonly string[];
+  readonly to: string;
+  readonly requestUri: string;
+  readonly from: string | undefined;
+  readonly headers: Headers;
+  readonly credentials: Credentials | undefined;
+}
+
+function targetOf(options: OutgoingCallOptions, trunks: Config["trunks"]): Target {
+  const { to, trunk: name, credentials } = options;
+  const from = options.from === undefined ? undefined : asNameAddr(options.from);
+  if (name === undefined) {
+    return { uris: [to], to: `<${to}>`, requestUri: to, from, headers: [], credentials };
+  }
+  const trunk = Object.hasOwn(trunks, name) ? trunks[name] : undefined;
+  if (trunk === undefined) throw new OutboundCallError(`There is no trunk "${name}"`);
+  const target = trunkTarget(trunk, to);
+  const requestUri = target.uris[0] as string;
+  return {
+    ...target,
+    to: `<${requestUri}>`,
+    requestUri,
+    from: from ?? target.from,
+    credentials: credentials ?? target.credentials,
+  };
+}
+
+function outgoingCall(...given: Parameters<typeof makeOutgoingCall>): LiveCall["call"] {
+  try {
+    return makeOutgoingCall(...given);
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof SipParseError)) throw error;
+    throw new OutboundCallError(error.message);
+  }
+}
+
+function hostText(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 function hostOf(uri: string): string | undefined {

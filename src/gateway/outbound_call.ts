@@ -17,13 +17,9 @@ import { Agent, type SessionOwner } from "./agent.ts";
 import { dial, type Dialer, type DialResult } from "./dialer.ts";
 import { InfoDigits, mayTakeInfo } from "./outbound_info.ts";
 import { OutboundMedia } from "./outbound_media.ts";
-import {
-  OutboundCallError,
-  type OutboundCallOptions,
-  type OutboundCallResult,
-} from "./outbound_options.ts";
+import { type OutboundCallOptions, type OutboundCallResult } from "./outbound_options.ts";
 import type { DialAttempt } from "./outbound_queue.ts";
-import { asRoute, parseTarget } from "./outbound_target.ts";
+import { asRoute, parseTarget, unreachable } from "./outbound_target.ts";
 
 /**
  * Where the call stands: sockets are being bound; the INVITE is out; the 2xx came; our BYE or
@@ -151,10 +147,7 @@ class OutboundCall implements SessionOwner {
     const hops = await agent.locate(target, { routes });
     const [hop] = hops;
     if (this.#state !== "preparing") return;
-    if (hop === undefined) {
-      const { host } = parseTarget(proxy === undefined ? target : proxy.replace(/[<>]/g, ""));
-      throw new OutboundCallError(`Cannot look up "${host}": no such host`);
-    }
+    if (hop === undefined) throw unreachable(proxy ?? target, this.#options.localAddress);
     const media = await OutboundMedia.open(this.#options, {
       address: this.#options.localAddress ?? hop.flow.local.address,
       played: () => this.#finished("sound"),

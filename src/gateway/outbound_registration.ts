@@ -62,6 +62,14 @@ export interface RegistrationContext {
   readonly observer: Pick<GatewayObserver, "log">;
 }
 
+/** Who hears of one registration. */
+export interface RegistrationEvents {
+  /** `address` may have changed. */
+  moved(): void;
+  /** Once, when `stop` has done its work. */
+  stopped(): void;
+}
+
 /** Random bytes of a Contact's user. */
 const TOKEN_BYTES = 8;
 
@@ -72,7 +80,7 @@ export class OutboundRegistration {
   readonly contactUser: string;
   readonly #context: RegistrationContext;
   readonly #machine: Registration;
-  readonly #stopped: () => void;
+  readonly #events: RegistrationEvents;
   readonly #requestUri: string;
   readonly #credentials: Credentials | undefined;
   #timer: Timer | undefined;
@@ -87,11 +95,10 @@ export class OutboundRegistration {
   #isAsking = false;
   #isClosed = false;
 
-  /** @param stopped Called once, when `stop` has done its work. */
-  constructor(entry: RegistrationEntry, context: RegistrationContext, stopped: () => void) {
+  constructor(entry: RegistrationEntry, context: RegistrationContext, events: RegistrationEvents) {
     this.entry = entry;
     this.#context = context;
-    this.#stopped = stopped;
+    this.#events = events;
     const { random } = context.runtime;
     this.contactUser = entry.contact_user ?? randomHex(random, TOKEN_BYTES);
     this.#machine = new Registration({ expires: entry.expires, random });
@@ -168,10 +175,11 @@ export class OutboundRegistration {
     if (this.#isClosed) return;
     for (const output of outputs) this.#do(output, now);
     this.#arm(now);
+    this.#events.moved();
     if (this.#machine.state !== "stopped") return;
     this.#until = undefined;
     this.close();
-    this.#stopped();
+    this.#events.stopped();
   }
 
   #do(output: RegistrationOutput, now: Millis): void {
@@ -223,6 +231,8 @@ export class OutboundRegistration {
     const { agent } = this.#context;
     const { aor } = this.entry;
     const contact = { user: this.contactUser };
+    // Its answer is to be let in
+    this.#events.moved();
     agent.request({
       method: "REGISTER",
       requestUri: this.#requestUri,

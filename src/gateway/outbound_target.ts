@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isIpAddress } from "../base/socket_address.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
 import type { SipResponse } from "../sip/message/message.ts";
 import { type NameAddr, parseNameAddr } from "../sip/message/name_addr.ts";
@@ -14,7 +15,7 @@ import { nextHopOf } from "../sip/message/next_hop.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
 import { parseSipUri, serializeSipUri, type SipUri } from "../sip/message/uri.ts";
 import type { Headers } from "../sip/user_agent/output.ts";
-import { OutboundTargetError } from "./outbound_options.ts";
+import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
 
 /** A trunk as the configuration describes it. */
 export interface Trunk {
@@ -52,6 +53,16 @@ export function parseTarget(text: string): SipUri {
     uri.scheme === "sips" && transport.toLowerCase() === "udp"
       ? `Cannot call "${text}": there is no way to keep UDP secret, write transport=tls`
       : `Cannot call "${text}": there is no transport "${transport}", write udp, tcp, tls, ws or wss`,
+  );
+}
+
+/** Why a URI leads nowhere. */
+export function unreachable(text: string, localAddress: string | undefined): OutboundCallError {
+  const { host } = parseTarget(text.replace(/[<>]/g, ""));
+  return new OutboundCallError(
+    isIpAddress(host)
+      ? `Cannot reach "${host}" from ${localAddress ?? "here"}`
+      : `Cannot look up "${host}": no such host`,
   );
 }
 

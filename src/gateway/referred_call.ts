@@ -1,7 +1,9 @@
 /**
- * The call that a REFER asks for: what its INVITE says, and who hears how it goes. RFC 3515 §2.4.3, RFC 3891, RFC 3892.
+ * The call that a REFER asks for: what its INVITE says, and who hears how it goes. RFC 3515 §2.4.3,
+ * RFC 3891, RFC 3892.
  *
- * Whether such a call may be placed, where it leads and with which credentials is decided by whoever places it.
+ * Whether such a call may be placed, where it leads and with which credentials is decided by
+ * whoever places it.
  *
  * @module
  */
@@ -18,7 +20,10 @@ export interface ReferredCallEvents {
   failed(statusCode: number, reasonPhrase: string): void;
 }
 
-/** One call to be placed. Its methods are for whoever places it; the last one is `accepted` or `failed`. */
+/**
+ * One call to be placed. Its methods are for whoever places it; the last one is `accepted` or
+ * `failed`.
+ */
 export class ReferredCall {
   readonly refer: ReferRequest;
   /** Our offer, with the RTP port that the call has already. */
@@ -57,7 +62,8 @@ export class ReferredCall {
   }
 
   /**
-   * The call was answered: its session goes over to the call that asked for it, which hangs up when it cannot use it.
+   * The call was answered: its session goes over to the call that asked for it, which hangs up when
+   * it cannot use it.
    *
    * @param signallingAddress Where the INVITE went; RTP from there is taken too.
    */

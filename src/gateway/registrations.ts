@@ -25,7 +25,9 @@ export class Registrations {
   readonly #active = new Map<string, OutboundRegistration>();
   /** Those that take their binding back. */
   readonly #leaving = new Set<OutboundRegistration>();
-  #drained: (() => void) | undefined;
+  readonly #waiting: (() => void)[] = [];
+  /** Addresses of registrars; `undefined` when they are to be gathered anew. */
+  #addresses: ReadonlySet<string> | undefined;
 
   constructor(context: RegistrationContext) {
     this.#context = context;
@@ -55,7 +57,12 @@ export class Registrations {
       const registration: OutboundRegistration = new OutboundRegistration(
         entry,
         this.#context,
-        () => this.#gone(registration),
+        {
+          moved: () => {
+            this.#addresses = undefined;
+          },
+          stopped: () => this.#gone(registration),
+        },
       );
       this.#active.set(name, registration);
       registration.start();
@@ -67,7 +74,7 @@ export class Registrations {
     for (const [name, registration] of this.#active) this.#leave(name, registration);
     if (this.#leaving.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#drained = resolve;
+      this.#waiting.push(resolve);
     });
   }
 
@@ -76,7 +83,8 @@ export class Registrations {
     for (const registration of this.#all()) registration.close();
     this.#active.clear();
     this.#leaving.clear();
-    this.#drained?.();
+    this.#addresses = undefined;
+    this.#drained();
   }
 
   /**
@@ -84,9 +92,8 @@ export class Registrations {
    * whose answer we wait for. Asked for every message of a source that is not allowed otherwise.
    */
   allows(address: string): boolean {
-    if (this.#active.size === 0 && this.#leaving.size === 0) return false;
-    for (const registration of this.#all()) if (registration.address === address) return true;
-    return false;
+    this.#addresses ??= this.#gather();
+    return this.#addresses.has(address);
   }
 
   /**
@@ -128,9 +135,18 @@ export class Registrations {
 
   #gone(registration: OutboundRegistration): void {
     this.#leaving.delete(registration);
-    if (this.#leaving.size > 0) return;
-    this.#drained?.();
-    this.#drained = undefined;
+    this.#addresses = undefined;
+    if (this.#leaving.size === 0) this.#drained();
+  }
+
+  #drained(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #gather(): ReadonlySet<string> {
+    const addresses = new Set<string>();
+    for (const { address } of this.#all()) if (address !== undefined) addresses.add(address);
+    return addresses;
   }
 
   *#all(): Iterable<OutboundRegistration> {

@@ -9,14 +9,16 @@ import { isIpAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import type { NaptrRecord, Runtime, SrvRecord } from "./ports.ts";
 
-/** What names are asked for. */
+/** The look-ups of a runtime. */
 export type Names = Pick<Runtime, "resolveHost" | "resolveNaptr" | "resolveSrv">;
 
 /** How long one name server is waited for, and how often each is asked. */
 const TIMEOUT: Millis = 1_500;
 const ROUNDS = 2;
 
-/** The name servers say that there is nothing of this name. */
+/** RFC 6761 §6.3: no name server is asked */
+const LOCAL = /^(?:.*\.)?localhost\.?$/i;
+
 const NOTHING: readonly unknown[] = ["ENOTFOUND", "ENODATA", "DNS_ENOTFOUND", "DNS_ENODATA"];
 
 /**
@@ -27,34 +29,38 @@ const NOTHING: readonly unknown[] = ["ENOTFOUND", "ENODATA", "DNS_ENOTFOUND", "D
  * @throws {TypeError} One of them is no address.
  */
 export function createNames(nameServers: readonly string[]): Names {
-  const resolvers = nameServers.length === 0
-    ? [new Resolver({ timeout: TIMEOUT, tries: ROUNDS })]
-    : [...nameServers, ...nameServers].map(resolverAt);
-  const ask = <T>(query: (resolver: Resolver) => Promise<readonly T[]>) => askAll(resolvers, query);
-  const ownHost = async (host: string): Promise<readonly string[]> => {
-    const [ipv4, ipv6] = await Promise.all([
-      ask((resolver) => resolver.resolve4(host)),
-      ask((resolver) => resolver.resolve6(host)),
-    ]);
-    if (ipv4.length + ipv6.length === 0) throw new NoSuchName();
-    return [...ipv4, ...ipv6];
-  };
-  const findHost = nameServers.length === 0 ? systemHost : ownHost;
+  const isSystem = nameServers.length === 0;
+  const servers = isSystem
+    ? new NameServers([new Resolver({ timeout: TIMEOUT, tries: ROUNDS })], 1)
+    : new NameServers(nameServers.map(resolverAt), nameServers.length * ROUNDS);
+  const findHost = (host: string): Promise<readonly string[]> =>
+    isSystem || LOCAL.test(host) ? systemHost(host) : askHost(servers, host);
   return {
     resolveHost: (host) => resolveHost(host, findHost),
     resolveNaptr: async (name) =>
-      (await ask((resolver) => resolver.resolveNaptr(name))).map(plainNaptr),
-    resolveSrv: async (name) => (await ask((resolver) => resolver.resolveSrv(name))).map(plainSrv),
+      (await servers.ask((resolver) => resolver.resolveNaptr(name))).map(plainNaptr),
+    resolveSrv: async (name) =>
+      (await servers.ask((resolver) => resolver.resolveSrv(name))).map(plainSrv),
   };
+}
+
+/** Both families; one that is not answered does not keep the other back for nothing. */
+async function askHost(servers: NameServers, host: string): Promise<readonly string[]> {
+  const answers = await Promise.allSettled([
+    servers.ask((resolver) => resolver.resolve4(host)),
+    servers.ask((resolver) => resolver.resolve6(host)),
+  ]);
+  const found = answers.flatMap((each) => each.status === "fulfilled" ? each.value : []);
+  if (found.length > 0) return found;
+  const failure = answers.find((each) => each.status === "rejected");
+  throw failure?.reason ?? new NoSuchName();
 }
 
 class NoSuchName extends Error {
   readonly code = "ENOTFOUND";
 }
 
-/**
- * One for each server: a runtime that is given several asks only the first of them.
- */
+/** One for each server: a runtime that is given several may ask only the first of them. */
 function resolverAt(server: string): Resolver {
   const resolver = new Resolver({ timeout: TIMEOUT, tries: 1 });
   try {
@@ -65,21 +71,44 @@ function resolverAt(server: string): Resolver {
   return resolver;
 }
 
-/** Asks until a server answers. */
-async function askAll<T>(
-  resolvers: readonly Resolver[],
-  query: (resolver: Resolver) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
-  let last: unknown;
-  for (const resolver of resolvers) {
-    try {
-      return await query(resolver);
-    } catch (error) {
-      if (NOTHING.includes((error as { code?: unknown }).code)) return [];
-      last = error;
-    }
+/** Name servers in their order, but first the one that answered last. */
+class NameServers {
+  readonly #resolvers: readonly Resolver[];
+  readonly #attempts: number;
+  #answering = 0;
+
+  /** @param attempts How many are asked until that is an error; then from the front again. */
+  constructor(resolvers: readonly Resolver[], attempts: number) {
+    this.#resolvers = resolvers;
+    this.#attempts = attempts;
   }
-  throw last;
+
+  /** Asks until a server answers; nothing of that name is an answer too. */
+  async ask<T>(query: (resolver: Resolver) => Promise<readonly T[]>): Promise<readonly T[]> {
+    const count = this.#resolvers.length;
+    const first = this.#answering;
+    let last: unknown;
+    for (let attempt = 0; attempt < this.#attempts; attempt++) {
+      const index = (first + attempt) % count;
+      try {
+        const found = await query(this.#resolvers[index] as Resolver);
+        this.#answering = index;
+        return found;
+      } catch (error) {
+        if (isNothing(error)) {
+          this.#answering = index;
+          return [];
+        }
+        last = error;
+      }
+    }
+    throw last;
+  }
+}
+
+/** The name servers say that there is nothing of this name; in Deno also that they do not know. */
+function isNothing(error: unknown): boolean {
+  return NOTHING.includes((error as { code?: unknown }).code);
 }
 
 async function resolveHost(
@@ -100,8 +129,8 @@ async function systemHost(host: string): Promise<readonly string[]> {
 }
 
 function why(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return NOTHING.includes(code) ? "no such name" : String(message ?? error);
+  if (isNothing(error)) return "no such name";
+  return String((error as { message?: unknown }).message ?? error);
 }
 
 function plainNaptr(record: NaptrRecord): NaptrRecord {

@@ -120,7 +120,7 @@ export class WebSocketDecoder {
   }
 
   #checkHeader(): void {
-    const [first, second] = this.#header as unknown as [number, number];
+    const [first, second] = [this.#header[0] as number, this.#header[1] as number];
     if ((first & 0x70) !== 0) throw protocolError("A reserved bit is set");
     if ((second >= 0x80) !== this.#options.masked) throw protocolError("The mask is not as due");
     const opcode = first & 0x0f;
@@ -140,7 +140,7 @@ export class WebSocketDecoder {
 
   #startFrame(): void {
     const header = this.#header;
-    const [first, second] = header as unknown as [number, number];
+    const [first, second] = [header[0] as number, header[1] as number];
     const opcode = first & 0x0f;
     const length = this.#payloadLength(second & 0x7f);
     if (opcode < OPCODE.close) {
@@ -158,15 +158,14 @@ export class WebSocketDecoder {
     this.#payloadBytes = length;
   }
 
-  /** §5.2: in as few bytes as possible */
+  /** §5.2: in as few bytes as possible, and below 2^63 */
   #payloadLength(length: number): number {
     if (length < 126) return length;
     const view = new DataView(this.#header.buffer);
-    const long = length === 126
-      ? view.getUint16(2)
-      : view.getUint32(2) * 0x1_0000_0000 + view.getUint32(6);
-    const isShortest = long >= (length === 126 ? 126 : 0x1_0000);
-    if (!isShortest || long > Number.MAX_SAFE_INTEGER) {
+    const isMedium = length === 126;
+    const high = isMedium ? 0 : view.getUint32(2);
+    const long = isMedium ? view.getUint16(2) : high * 0x1_0000_0000 + view.getUint32(6);
+    if (high >= 0x8000_0000 || long < (isMedium ? 126 : 0x1_0000)) {
       throw protocolError("The length is not written as it has to be");
     }
     return long;

@@ -25,7 +25,8 @@ describe("commands of a handler", () => {
 
   test("that nobody knows are answered with those that there are", () => {
     expect(read({ command: "dance" })).toBe(
-      'Unknown command "dance", send clear, mark, answer, ring, reject, hold, resume, transfer or hangup',
+      'Unknown command "dance", send clear, mark, answer, ring, reject, hold, resume, ' +
+        "transfer or hangup",
     );
     for (const value of [null, 7, [], "clear", {}]) expect(typeof read(value)).toBe("string");
   });

@@ -4,13 +4,11 @@ import { tmpdir } from "node:os";
 import { findSound } from "../../src/audio/similarity.ts";
 import { tone } from "../../src/audio/tone.ts";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
-import { createResponse } from "../../src/sip/message/build.ts";
 import type { SipRequest } from "../../src/sip/message/message.ts";
-import { parseMessage } from "../../src/sip/message/parse.ts";
-import { serializeMessage } from "../../src/sip/message/serialize.ts";
 import { callRoom } from "../support/caller.ts";
 import { runCommandLine, type RunningCommand, startCommand } from "../support/command.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
+import { type Reply, type ScriptedPeer, startUdpPeer } from "../support/scripted_peer.ts";
 
 const RATE = 8000;
 /** Short of the default two seconds of tone, to be quick. */
@@ -39,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const callees: Bun.udp.Socket<"buffer">[] = [];
+const callees: ScriptedPeer[] = [];
 
 afterEach(() => {
   for (const callee of callees.splice(0)) callee.close();
@@ -49,41 +47,20 @@ afterEach(() => {
  * A callee without any rules of its own.
  *
  * @param answer The responses to a request, as status codes; 487 is that of the INVITE.
- * @returns Its `address:port`, and the methods of the requests that came.
  */
 async function startCallee(
   answer: (request: SipRequest) => readonly number[],
   reasonPhrase?: string,
-): Promise<{ readonly at: string; readonly methods: readonly string[] }> {
-  const methods: string[] = [];
-  let invite: SipRequest | undefined;
-  const callee = await Bun.udpSocket({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      data: (socket, data, port, address) => {
-        const message = parseMessage(new Uint8Array(data));
-        if (message.type !== "request") return;
-        methods.push(message.method);
-        if (message.method === "INVITE") invite = message;
-        for (const status of answer(message)) {
-          const request = status === 487 && invite !== undefined ? invite : message;
-          const response = createResponse(request, status, { toTag: "callee", reasonPhrase });
-          socket.send(serializeMessage(response), port, address);
-        }
-      },
-      // ICMP: the caller has closed its port
-      error: () => {},
-    },
+): Promise<ScriptedPeer> {
+  let replyToInvite: Reply = () => {};
+  const callee = await startUdpPeer((request, reply) => {
+    if (request.method === "INVITE") replyToInvite = reply;
+    for (const status of answer(request)) {
+      (status === 487 ? replyToInvite : reply)(status, { reasonPhrase });
+    }
   });
   callees.push(callee);
-  return { at: `127.0.0.1:${callee.port}`, methods };
-}
-
-/** The last of them may still be on its way. */
-async function expectMethods(methods: readonly string[], ...expected: readonly string[]) {
-  await until(() => methods.length >= expected.length, 2000, () => `only ${methods}`);
-  expect(methods).toEqual(expected);
+  return callee;
 }
 
 /** Rings until it is cancelled. */
@@ -242,6 +219,9 @@ describe("voicegw call", () => {
       [["--ports", "40001-40002"], "an even port and the one after it"],
       [["--from", "ann"], "sip:ann@example.com"],
       [["--local", "0.0.0.0"], "10.0.0.5"],
+      [["--proxy", "nobody"], "sip:proxy.example.com"],
+      [["--ca", "ca.pem", "--insecure"], "--insecure"],
+      [["--user", "ann"], "VOICEGW_PASSWORD"],
       [["--local", "localhost"], "10.0.0.5"],
       [["--tone", "99999"], "3400"],
     ];
@@ -262,16 +242,15 @@ describe("voicegw call", () => {
     }
   });
 
-  test("refuses another transport than UDP as such: status 2", async () => {
+  test("refuses a transport that there is not, with those that there are: status 2", async () => {
     const targets = [
-      "sip:1@127.0.0.1;transport=tcp",
-      "sip:1@127.0.0.1;transport=TLS",
-      "sips:1@127.0.0.1",
-    ];
-    for (const target of targets) {
+      ["sip:1@127.0.0.1;transport=sctp", "write udp, tcp, tls, ws or wss"],
+      ["sips:1@127.0.0.1;transport=udp", "write transport=tls"],
+    ] as const;
+    for (const [target, words] of targets) {
       const { exitCode, stderr } = await runCommandLine(["call", target]);
       expect([target, exitCode]).toEqual([target, 2]);
-      expect(stderr).toContain("voicegw call speaks UDP only for now");
+      expect(stderr).toContain(words);
     }
   });
 
@@ -285,23 +264,23 @@ describe("voicegw call", () => {
 
 describe("voicegw call that nobody answers", () => {
   test("ends after --ring-timeout though there was no response, and says where to look", async () => {
-    const { at, methods } = await startCallee(() => []);
+    const callee = await startCallee(() => []);
     const from = performance.now();
-    const silent = await runCommandLine(["call", `sip:1@${at}`, "--ring-timeout", "200ms"]);
+    const silent = await runCommandLine(["call", `sip:1@${callee.at}`, "--ring-timeout", "200ms"]);
     expect(silent.exitCode).toBe(1);
     expect(silent.stdout).toMatch(
       /^Result +not answered: 408 No answer; no response at all: look/m,
     );
-    await expectMethods(methods, "INVITE");
+    await callee.expectMethods("INVITE");
     expect(performance.now() - from).toBeLessThan(5000);
   });
 
   test("is cancelled after --ring-timeout, which is the reason that it names", async () => {
-    const { at, methods } = await startCallee(ring);
+    const callee = await startCallee(ring);
     const args = ["--ring-timeout", "200ms"];
-    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${at}`, ...args]);
+    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${callee.at}`, ...args]);
     expect(exitCode).toBe(1);
-    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+    await callee.expectMethods("INVITE", "CANCEL", "ACK");
     expect(stdout).toContain("◀──  487 Request Terminated (INVITE)");
     expect(stdout).toMatch(/^Result +not answered: 408 No answer$/m);
   });
@@ -323,19 +302,19 @@ describe("voicegw call, signals", () => {
   });
 
   test("SIGTERM while it rings sends CANCEL: exit status 1", async () => {
-    const { at, methods } = await startCallee(ring);
-    const command = await startCall(`sip:1@${at}`, /180 Ringing/);
+    const callee = await startCallee(ring);
+    const command = await startCall(`sip:1@${callee.at}`, /180 Ringing/);
     command.signal("SIGTERM");
     expect(await command.exited).toBe(1);
-    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+    await callee.expectMethods("INVITE", "CANCEL", "ACK");
     expect(command.stdout()).toMatch(/^Result +not answered: 487 Cancelled$/m);
   });
 
   test("a second one ends at once, whatever the other side does", async () => {
-    const { at, methods } = await startCallee(({ method }) => method === "INVITE" ? [180] : []);
-    const command = await startCall(`sip:1@${at}`, /180 Ringing/);
+    const callee = await startCallee(({ method }) => method === "INVITE" ? [180] : []);
+    const command = await startCall(`sip:1@${callee.at}`, /180 Ringing/);
     command.signal("SIGINT");
-    await until(() => methods.includes("CANCEL"), 5000, () => "no CANCEL");
+    await until(() => callee.methods().includes("CANCEL"), 5000, () => "no CANCEL");
     const from = performance.now();
     command.signal("SIGINT");
     expect(await command.exited).toBe(1);
@@ -345,30 +324,30 @@ describe("voicegw call, signals", () => {
 
 describe("a call that we place, ended by its signal", () => {
   test("before it began: no INVITE goes out", async () => {
-    const { at, methods } = await startCallee(ring);
-    const result = await callRoom(at, "any", { signal: AbortSignal.abort() });
+    const callee = await startCallee(ring);
+    const result = await callRoom(callee.at, "any", { signal: AbortSignal.abort() });
     expect(result).toMatchObject({ statusCode: 487, answered: false, setupMs: 0 });
     await Bun.sleep(50);
-    expect(methods).toEqual([]);
+    expect(callee.methods()).toEqual([]);
   });
 
   test("before any response: the CANCEL waits for a provisional one, RFC 3261 §9.1", async () => {
-    const { at, methods } = await startCallee(ring);
+    const callee = await startCallee(ring);
     const controller = new AbortController();
-    const result = await callRoom(at, "any", {
+    const result = await callRoom(callee.at, "any", {
       signal: controller.signal,
       onMessage: (direction) => {
         if (direction === "sent") controller.abort();
       },
     });
     expect(result).toMatchObject({ statusCode: 487, reasonPhrase: "Cancelled", responded: true });
-    await expectMethods(methods, "INVITE", "CANCEL", "ACK");
+    await callee.expectMethods("INVITE", "CANCEL", "ACK");
   });
 
   test("before any response, and none comes: it ends within T1", async () => {
-    const { at } = await startCallee(() => []);
+    const callee = await startCallee(() => []);
     const from = performance.now();
-    const result = await callRoom(at, "any", { signal: AbortSignal.timeout(50) });
+    const result = await callRoom(callee.at, "any", { signal: AbortSignal.timeout(50) });
     expect(result).toMatchObject({ statusCode: 487, responded: false });
     expect(performance.now() - from).toBeLessThan(1500);
   });
@@ -387,8 +366,8 @@ describe("a call that we place, ended by its signal", () => {
 
 describe("voicegw call and a peer that writes control characters", () => {
   test("moves no cursor with them", async () => {
-    const { at } = await startCallee(() => [486], "Busy\x1b[31m");
-    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${at}`]);
+    const callee = await startCallee(() => [486], "Busy\x1b[31m");
+    const { exitCode, stdout } = await runCommandLine(["call", `sip:1@${callee.at}`]);
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^Result +not answered: 486 Busy�\[31m$/m);
     expect(stdout).not.toContain("\x1b");

@@ -44,7 +44,7 @@ const ANSWER = `'{"command":"answer"}'`;
 const ANSWERS_KEY = `(sed -u -n '/dtmf/q' <&3; echo ${ANSWER} >&3) & exec cat`;
 
 describe("a route with answer: manual", () => {
-  test("lets both sides be heard before the 200, described by a 183 (RFC 3261 §13.2.1)", async () => {
+  test("lets both sides be heard before the 200, by a 183 (RFC 3261 §13.2.1)", async () => {
     const exec = shell(ANSWERS_KEY);
     const server = await startGateway({ routes: [{ exec, answer: "manual" }] });
     open.push({ close: () => server.stop() });

@@ -1,5 +1,6 @@
 /**
- * A SIP peer that says exactly what a test tells it to, in dialogs of either direction, over one UDP socket.
+ * A SIP peer that says exactly what a test tells it to, in dialogs of either direction, over one
+ * UDP socket.
  *
  * It repeats nothing and answers nothing by itself, but BYEs.
  *

@@ -200,7 +200,7 @@ describe("RFC 3261 §10.2 a registration in the world", () => {
     const registrar = await startRegistrar(welcoming);
     const one = await start([entry(registrar.at)]);
     await untilRegistered(one);
-    await one.registrations.stop();
+    await Promise.all([one.registrations.stop(), one.registrations.stop()]);
     const last = registrar.requests.at(-1) as SipRequest;
     expect(last.headers.get("Expires")).toBe("0");
     expect(last.headers.get("Contact")).toMatch(/;expires=0$/);

@@ -10,8 +10,9 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
 import { until } from "../support/gateway.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, freePortPair } from "./free_port.ts";
 import { NetstringReader } from "./netstring.ts";
+import { PeerOutput } from "./peer_output.ts";
 import { RATE } from "./sound.ts";
 
 /** What is to be run. */
@@ -50,7 +51,6 @@ const MODULES = "/usr/lib/baresip/modules";
 const TIMEOUT_MS = 20_000;
 const START_MS_MAX = 8_000;
 const COMMAND_MS_MAX = 3_000;
-const OUTPUT_CHARACTERS_MAX = 20_000;
 
 /** Certificates that it trusts, and its own. */
 const TLS = new URL("../support/tls/", import.meta.url).pathname;
@@ -64,7 +64,7 @@ export class Baresip {
   readonly #folder: string;
   readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly #control: Socket;
-  readonly #output: Promise<string>;
+  readonly #output: PeerOutput;
   readonly #responses = new Map<string, (ok: boolean) => void>();
   #nextToken = 1;
 
@@ -72,16 +72,14 @@ export class Baresip {
     uri: string,
     folder: string,
     child: Bun.Subprocess<"ignore", "pipe", "pipe">,
+    output: PeerOutput,
     control: Socket,
   ) {
     this.uri = uri;
     this.#folder = folder;
     this.#child = child;
     this.#control = control;
-    this.#output = Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]).then((parts) => parts.join("\n").slice(-OUTPUT_CHARACTERS_MAX));
+    this.#output = output;
     const reader = new NetstringReader();
     control.on("data", (data: Uint8Array) => {
       for (const text of reader.read(data)) this.#receive(text);
@@ -92,7 +90,7 @@ export class Baresip {
   /** Starts it, bound to 127.0.0.1, and waits until it takes commands. */
   static async start(options: BaresipOptions): Promise<Baresip> {
     const folder = mkdtempSync(`${tmpdir()}/voicegw-baresip-`);
-    const [sipPort, controlPort] = [await freePort(), await freePort()];
+    const [sipPort, controlPort] = [await freePortPair(), await freePort()];
     const { transport } = options;
     // It takes TLS one port above the others
     const port = transport === "tls" ? sipPort + 1 : sipPort;
@@ -109,8 +107,9 @@ export class Baresip {
       timeout: options.timeoutMs ?? TIMEOUT_MS,
       killSignal: "SIGKILL",
     });
+    const output = new PeerOutput("baresip", [child.stdout, child.stderr]);
     try {
-      return new Baresip(uri, folder, child, await connectTo(controlPort, child));
+      return new Baresip(uri, folder, child, output, await connectTo(controlPort, child, output));
     } catch (error) {
       child.kill("SIGKILL");
       await child.exited;
@@ -144,7 +143,7 @@ export class Baresip {
     await until(
       () => find() !== undefined,
       timeoutMs,
-      () => `no ${type}, but ${JSON.stringify(this.events)}`,
+      () => `no ${type}, but ${JSON.stringify(this.events)}; it says: ${this.#output.text}`,
     );
     return find() as BaresipEvent;
   }
@@ -155,11 +154,12 @@ export class Baresip {
       this.#child.kill("SIGTERM");
       await this.#child.exited;
       this.#control.destroy();
+      await this.#output.ended;
       return {
         sent: this.#dump("enc"),
         heard: this.#dump("dec"),
         events: this.events,
-        output: await this.#output,
+        output: this.#output.text,
       };
     } finally {
       await this.stop();
@@ -241,7 +241,11 @@ function account(folder: string, options: BaresipOptions): string {
 }
 
 /** The control interface is there when baresip is ready. */
-async function connectTo(port: number, child: Bun.Subprocess): Promise<Socket> {
+async function connectTo(
+  port: number,
+  child: Bun.Subprocess,
+  output: PeerOutput,
+): Promise<Socket> {
   const giveUpAt = performance.now() + START_MS_MAX;
   while (child.exitCode === null && performance.now() < giveUpAt) {
     const socket = await new Promise<Socket | undefined>((resolve) => {
@@ -251,5 +255,5 @@ async function connectTo(port: number, child: Bun.Subprocess): Promise<Socket> {
     if (socket !== undefined) return socket;
     await Bun.sleep(50);
   }
-  throw new Error("baresip does not take commands");
+  throw new Error(`baresip does not take commands, but says: ${output.text}`);
 }

@@ -8,8 +8,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
-import { until } from "../support/gateway.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, freePortPair } from "./free_port.ts";
+import { PeerOutput } from "./peer_output.ts";
 import { RATE } from "./sound.ts";
 
 /** What is to be run. */
@@ -28,9 +28,7 @@ type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
 const TIMEOUT_MS = 25_000;
 const START_MS_MAX = 8_000;
-const SAID_MS_MAX = 10_000;
-const OUTPUT_CHARACTERS_MAX = 20_000;
-const PROMPT = "linphonec> ";
+const PROMPT = /linphonec> /;
 
 /** Certificates that it trusts. */
 const TLS = new URL("../support/tls/", import.meta.url).pathname;
@@ -41,14 +39,13 @@ export class Linphone {
   readonly uri: string;
   readonly #folder: string;
   readonly #child: Child;
-  readonly #reading: Promise<void>;
-  #said = "";
+  readonly #output: PeerOutput;
 
   private constructor(uri: string, folder: string, child: Child) {
     this.uri = uri;
     this.#folder = folder;
     this.#child = child;
-    this.#reading = this.#read();
+    this.#output = new PeerOutput("Linphone", [child.stdout, child.stderr]);
   }
 
   /** Starts it, bound to 127.0.0.1, and waits until it takes commands. */
@@ -57,13 +54,13 @@ export class Linphone {
     // Without a place for its calls it does not even listen
     mkdirSync(`${folder}/.local/share/linphone`, { recursive: true });
     mkdirSync(`${folder}/.config/linphone`, { recursive: true });
-    const ports = { sip: await freePort(), rtp: await freePort() };
+    const ports = { sip: await freePort(), rtp: await freePortPair() };
     writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
     writeFileSync(`${folder}/configuration`, configuration(options, ports));
     const { transport, answers = false } = options;
     const uri = `sip:linphone@127.0.0.1:${ports.sip};transport=${transport}`;
     const auto = answers ? ["-a"] : [];
-    const child = Bun.spawn(["linphonec", "-c", "configuration", "-d", "6", "-l", "/tmp/lp2/dbg", ...auto], {
+    const child = Bun.spawn(["linphonec", "-c", "configuration", ...auto], {
       cwd: folder,
       env: { ...process.env, HOME: folder },
       stdio: ["pipe", "pipe", "pipe"],
@@ -72,11 +69,7 @@ export class Linphone {
     });
     const linphone = new Linphone(uri, folder, child);
     try {
-      await until(
-        () => linphone.output.includes(PROMPT),
-        START_MS_MAX,
-        () => `Linphone does not take commands, but says: ${linphone.output}`,
-      );
+      await linphone.says(PROMPT, START_MS_MAX);
       linphone.command("soundcard use files");
       linphone.command(`play ${folder}/sound.wav`);
       linphone.command(`record ${folder}/heard.wav`);
@@ -89,7 +82,7 @@ export class Linphone {
 
   /** All that it said so far. */
   get output(): string {
-    return this.#said.slice(-OUTPUT_CHARACTERS_MAX);
+    return this.#output.text;
   }
 
   /** Has it do something, such as `call sip:…`, `answer`, `pause`, `resume`, `transfer`, `1`. */
@@ -99,14 +92,8 @@ export class Linphone {
   }
 
   /** Waits until it says so, or finds that it has. */
-  async says(pattern: RegExp, timeoutMs = SAID_MS_MAX): Promise<RegExpExecArray> {
-    const find = () => pattern.exec(this.#said);
-    await until(
-      () => find() !== null,
-      timeoutMs,
-      () => `Linphone never says ${pattern}, but: ${this.output}`,
-    );
-    return find() as RegExpExecArray;
+  says(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray> {
+    return this.#output.says(pattern, timeoutMs);
   }
 
   /** Ends it, which hangs up, and returns what it heard. Its files are removed. */
@@ -125,17 +112,8 @@ export class Linphone {
   async stop(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.exited;
-    await this.#reading;
+    await this.#output.ended;
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    const errors = new Response(this.#child.stderr).text();
-    for await (const bytes of this.#child.stdout) {
-      this.#said += decoder.decode(bytes, { stream: true });
-    }
-    await errors;
   }
 }
 
@@ -159,7 +137,7 @@ function configuration(
     "use_ipv6=0",
     "ipv6_migration_done=1",
     "[rtp]",
-    `audio_rtp_port=${ports.rtp & ~1}`,
+    `audio_rtp_port=${ports.rtp}`,
     "[net]",
     "mtu=0",
     "[sound]",

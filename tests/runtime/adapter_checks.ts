@@ -7,16 +7,22 @@
  * @module
  */
 
+import { DNS_CHECKS } from "./dns_checks.ts";
 import { NET_CHECKS } from "./net_checks.ts";
 import { PROCESS_CHECKS } from "./process_checks.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
+import { TLS_CHECKS } from "./tls_checks.ts";
 import { UDP_CHECKS } from "./udp_checks.ts";
+import { WEB_SOCKET_CHECKS } from "./web_socket_checks.ts";
 import type { Check } from "./check.ts";
 
 /** All checks, by name. */
 export const ADAPTER_CHECKS: Readonly<Record<string, Check>> = {
   ...UDP_CHECKS,
   ...NET_CHECKS,
+  ...TLS_CHECKS,
+  ...WEB_SOCKET_CHECKS,
+  ...DNS_CHECKS,
   ...PROCESS_CHECKS,
   ...SYSTEM_CHECKS,
 };

@@ -6,7 +6,7 @@ import {
   clientFrame,
   closeWaits,
   connectTo,
-  deafSocket,
+  deafPeer,
   descriptors,
   end,
   isWebSocket,
@@ -72,7 +72,7 @@ function checksOf(transport: StreamTransport): Readonly<Record<string, Check>> {
     "a peer that does not read is refused more after a bound": async (runtime) => {
       const server = new Peer();
       const listener = await listenAt(runtime, transport, server);
-      const deaf = await deafSocket(transport, listener.local.port);
+      const deaf = await deafPeer(transport, listener.local.port);
       await until(() => server.connections.length === 1, "it is accepted");
       const sent = await fill(server.first);
       holds(sent > 8 && sent < 2_000, `sending was refused after ${sent}`);
@@ -84,8 +84,9 @@ function checksOf(transport: StreamTransport): Readonly<Record<string, Check>> {
     "a half-closed peer is closed, and nothing waits in CLOSE-WAIT": async (runtime) => {
       const server = new Peer();
       const listener = await listenAt(runtime, transport, server);
-      const half = await deafSocket(transport, listener.local.port);
-      half.end(isWebSocket(transport) ? clientFrame(1, bytes("x")) : "x");
+      const half = await deafPeer(transport, listener.local.port);
+      const last = bytes("x");
+      half.end(isWebSocket(transport) ? clientFrame(1, last) : last);
       await until(() => server.closes === 1, "it is closed");
       same(server.text, "x");
       if (existsSync("/proc/net/tcp")) same(closeWaits(listener.local.port), 0);
@@ -96,9 +97,11 @@ function checksOf(transport: StreamTransport): Readonly<Record<string, Check>> {
     "a reset connection is closed without an error": async (runtime) => {
       const server = new Peer();
       const listener = await listenAt(runtime, transport, server);
-      const socket = await deafSocket(transport, listener.local.port);
+      const peer = await deafPeer(transport, listener.local.port);
       await until(() => server.connections.length === 1, "it is accepted");
-      socket.destroy();
+      holds(server.first.send(bytes("unread")), "sent");
+      await wait(5);
+      peer.destroy();
       await until(() => server.closes === 1, "it is closed");
       listener.close();
     },
@@ -171,7 +174,7 @@ export const NET_CHECKS: Readonly<Record<string, Check>> = {
     const times = await Promise.all(TRANSPORTS.map(async (transport) => {
       const server = new Peer();
       const listener = await listenAt(runtime, transport, server);
-      const deaf = await deafSocket(transport, listener.local.port);
+      const deaf = await deafPeer(transport, listener.local.port);
       await until(() => server.connections.length === 1, "it is accepted");
       await fill(server.first);
       const before = performance.now();

@@ -110,21 +110,50 @@ export async function end({ listener, server, client, connection }: Pair): Promi
 }
 
 /** A peer that is through with all handshakes, and reads nothing after them. */
-export async function deafSocket(transport: StreamTransport, port: number): Promise<net.Socket> {
-  const place = { host: "127.0.0.1", port, allowHalfOpen: true };
+export interface DeafPeer {
+  /** Sends this, and closes its sending half. */
+  end(data: Uint8Array): void;
+  destroy(): void;
+}
+
+/**
+ * Connects a peer that gets deaf. It stands behind a relay, since TLS sockets that are paused go on
+ * reading in one of the runtimes.
+ */
+export async function deafPeer(transport: StreamTransport, port: number): Promise<DeafPeer> {
+  const upstream = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  upstream.on("error", () => {});
+  const relay = net.createServer({ allowHalfOpen: true }, (downstream) => {
+    downstream.on("error", () => {});
+    downstream.pipe(upstream).pipe(downstream);
+    relay.close();
+  });
+  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", () => resolve()));
+  const place = { host: "127.0.0.1", port: (relay.address() as net.AddressInfo).port };
   const socket = isSecure(transport)
     ? tls.connect({ ...place, ca: tlsText("ca.pem"), servername: "localhost" })
     : net.connect(place);
   socket.on("error", () => {});
-  const connected = isSecure(transport) ? "secureConnect" : "connect";
-  await new Promise((resolve) => socket.once(connected, resolve));
+  await once(socket, isSecure(transport) ? "secureConnect" : "connect");
   if (isWebSocket(transport)) {
     socket.write(upgradeRequest());
-    const head = await new Promise((resolve) => socket.once("data", resolve));
-    if (!String(head).startsWith("HTTP/1.1 101 ")) throw new Error(`Refused: ${head}`);
+    const head = String(await once(socket, "data"));
+    if (!head.startsWith("HTTP/1.1 101 ")) throw new Error(`Refused: ${head}`);
   }
-  socket.pause();
-  return socket;
+  upstream.unpipe();
+  upstream.pause();
+  return {
+    end: (data) => void socket.end(data),
+    destroy: () => {
+      upstream.destroy();
+      socket.destroy();
+    },
+  };
+}
+
+/** What the next event of a kind says. */
+export function once(socket: net.Socket, event: string): Promise<unknown> {
+  return new Promise((resolve) => socket.once(event, resolve));
 }
 
 /** A request for a WebSocket; a header field is taken out by an empty value. */

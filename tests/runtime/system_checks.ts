@@ -34,6 +34,20 @@ export const SYSTEM_CHECKS: Readonly<Record<string, Check>> = {
     return Promise.resolve();
   },
 
+  "hash: as their authors have it, of UTF-8": (runtime) => {
+    same(runtime.hash("md5", "abc"), "900150983cd24fb0d6963f7d28e17f72");
+    same(
+      runtime.hash("sha-256", "abc"),
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+    same(
+      runtime.hash("sha-512-256", "abc"),
+      "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
+    );
+    same(runtime.hash("md5", "Jäsøn Doe"), "630b348bc2a329a0d504207b40c2c706");
+    return Promise.resolve();
+  },
+
   "files: are written, read and dated, and errors name them": async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "voicegw-"));
     const path = join(folder, "a.bin");

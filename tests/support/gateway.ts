@@ -33,6 +33,8 @@ export interface GatewayConfig {
   readonly sip?: Readonly<Record<string, unknown>>;
   readonly rtp?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, unknown>>;
+  readonly registrations?: readonly unknown[];
+  readonly trunks?: Readonly<Record<string, unknown>>;
 }
 
 let nextPorts = 21_000;
@@ -46,6 +48,8 @@ export async function startGateway(given: GatewayConfig): Promise<RunningGateway
     sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], ...given.sip },
     rtp: { ports: `${first}-${first + 399}`, ...given.rtp },
     limits: { calls_per_second: 1000, ...given.limits },
+    registrations: given.registrations ?? [],
+    trunks: given.trunks ?? {},
   });
   const records: CallRecord[] = [];
   const logs: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * One user agent at a virtual clock, with a peer of hand-written messages: it sends what the test writes, and what the
- * agent sends and tells its owner is kept.
+ * One user agent at a virtual clock, with a peer of hand-written messages: it sends what the test
+ * writes, and what the agent sends and tells its owner is kept.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type { SocketAddress } from "../../src/base/socket_address.ts";
 import type { Millis } from "../../src/base/units.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../../src/sip/message/message.ts";
 import { parseMessage } from "../../src/sip/message/parse.ts";
+import { SipParseError } from "../../src/sip/message/parse_error.ts";
 import type { Flow, Hop, SipTransport } from "../../src/sip/transport/flow.ts";
 import type { InviteOptions } from "../../src/sip/user_agent/client_side.ts";
 import type { SessionId, SipBody, UserAgentOutput } from "../../src/sip/user_agent/output.ts";
@@ -50,6 +51,7 @@ export interface PeerWords {
   readonly body?: string;
   /** Default: `application/sdp`. */
   readonly contentType?: string;
+  /** Default: that of a well-behaved peer; a blank is none. */
   readonly contact?: string;
   readonly flow?: Flow;
 }
@@ -218,7 +220,7 @@ export class OneAgent {
       `To: ${to}${tag}`,
       `Call-ID: ${headers.callId}`,
       `CSeq: ${cseq.sequence} ${cseq.method}`,
-      ...contact === "" ? [] : [`Contact: ${contact}`],
+      ...contact.trim() === "" ? [] : [`Contact: ${contact}`],
     ], words);
   }
 
@@ -299,8 +301,15 @@ export class OneAgent {
       "",
       body,
     ].join("\r\n");
-    const message = parseMessage(new TextEncoder().encode(text));
-    this.perform(this.agent.receive(message, words.flow ?? flowTo(), this.now));
+    const flow = words.flow ?? flowTo();
+    let message: SipMessage;
+    try {
+      message = parseMessage(new TextEncoder().encode(text));
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error;
+      return this.perform(this.agent.receiveMalformed(error, flow));
+    }
+    this.perform(this.agent.receive(message, flow, this.now));
   }
 
   #requestLines(

@@ -24,6 +24,8 @@ export const PEERS: readonly Peer[] = [
   // The core package has every module needed: account, menu, ctrl_tcp, g711, aufile, ausine.
   { name: "baresip", packages: ["baresip-core"], commands: ["baresip"] },
   { name: "kamailio", packages: ["kamailio"], commands: ["kamailio"] },
+  { name: "linphone", packages: ["linphone-cli"], commands: ["linphonec"] },
+  { name: "sipvicious", packages: ["sipvicious"], commands: ["svmap"] },
   { name: "sipsak", packages: ["sipsak"], commands: ["sipsak"] },
   { name: "tshark", packages: ["tshark"], commands: ["tshark"] },
   { name: "espeak-ng", packages: ["espeak-ng"], commands: ["espeak-ng"] },

@@ -10,23 +10,35 @@ import { missingPeers } from "./peer_table.ts";
 /** A test with a peer may take that long, in milliseconds, unless it says otherwise. */
 const TIMEOUT_MS = 30_000;
 
+/** How a test with peers is run. */
+export interface PeerTestOptions {
+  /** How long it may take. Default: 30 s. */
+  readonly timeoutMs?: number;
+  /** It may run beside those declared before and after it. */
+  readonly isConcurrent?: boolean;
+}
+
 /**
  * Declares a test that needs peers. Where one is not installed the test is skipped by name, with
  * what is missing; with `CI=true` in the environment it fails instead, so that no run on a build
  * machine passes for want of a peer.
  *
  * @param peers Names of the peer table.
- * @param timeoutMs How long the test may take.
+ * @param options How long the test may take in milliseconds, or more than that.
  */
 export function peerTest(
   name: string,
   peers: readonly string[],
   body: () => Promise<void> | void,
-  timeoutMs: number = TIMEOUT_MS,
+  options: number | PeerTestOptions = {},
 ): void {
+  const { timeoutMs = TIMEOUT_MS, isConcurrent = false } = typeof options === "number"
+    ? { timeoutMs: options }
+    : options;
   const missing = missingPeers(peers);
   if (missing.length === 0) {
-    test(name, body, timeoutMs);
+    if (isConcurrent) test.concurrent(name, body, timeoutMs);
+    else test(name, body, timeoutMs);
     return;
   }
   const explained = `${name} [needs ${missing.join(", ")}]`;

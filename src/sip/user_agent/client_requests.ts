@@ -18,7 +18,7 @@ import { serializedSize } from "../message/serialize.ts";
 import type { TransactionKey } from "../transaction/transaction_table.ts";
 import type { Hop } from "../transport/flow.ts";
 import { addVia, contactFor, type ContactOptions, type UserAgentContext } from "./context.ts";
-import type { RequestId, UserAgentOutput } from "./output.ts";
+import type { Headers, RequestId, UserAgentOutput } from "./output.ts";
 import { isGivenUp, type Session } from "./session_table.ts";
 
 /** What a request within a session is for. */
@@ -168,17 +168,21 @@ export class ClientRequests {
     const context = this.#context();
     const { owner, request, contact, digest } = attempt;
     const asked = attempt.hops[attempt.hopIndex] as Hop;
-    const stream = attempt.size === "undecided" ? this.#streamHop(request, asked) : undefined;
+    const credentials = digest?.authorize(request) ?? [];
+    const stream = attempt.size === "datagram"
+      ? undefined
+      : this.#streamHop({ request, credentials, hop: asked });
     const hop = stream ?? asked;
     const headers = request.headers.clone();
     const message: SipRequest = { ...request, headers };
     if (contact !== undefined) {
       headers.append("Contact", contactFor(context.identity, hop.flow, contact));
     }
-    for (const [name, value] of digest?.authorize(request) ?? []) headers.append(name, value);
+    for (const [name, value] of credentials) headers.append(name, value);
     addVia(context, message, hop.flow);
     const { key, outputs } = context.transactions.send(message, hop.flow, hop.to, now);
-    const size = stream === undefined ? attempt.size : "stream";
+    const overDatagram = attempt.size === "datagram" ? "datagram" : "undecided";
+    const size = stream === undefined ? overDatagram : "stream";
     this.#attempts.set(key, { ...attempt, size, sent: message, hop });
     // A re-INVITE needs no person to answer it
     if (owner.type === "in_dialog" && message.method === "INVITE") {
@@ -197,10 +201,13 @@ export class ClientRequests {
     return into;
   }
 
-  #streamHop(request: SipRequest, hop: Hop): Hop | undefined {
+  #streamHop(
+    { request, credentials, hop }: { request: SipRequest; credentials: Headers; hop: Hop },
+  ): Hop | undefined {
     if (hop.flow.transport !== "udp") return undefined;
-    // What is added below is a few hundred bytes at most, which only a request near the limit has to know
-    if (serializedSize(request) + OVERHEAD_BYTES <= DATAGRAM_SIZE_MAX) return undefined;
+    let bytes = serializedSize(request) + OVERHEAD_BYTES;
+    for (const [name, value] of credentials) bytes += name.length + value.length + 4;
+    if (bytes <= DATAGRAM_SIZE_MAX) return undefined;
     return this.#context().streamHop(hop);
   }
 }

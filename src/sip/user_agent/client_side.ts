@@ -39,6 +39,8 @@ export interface InviteOptions {
   readonly routes?: readonly string[];
   readonly headers?: Headers;
   readonly body?: SipBody;
+  /** Default: a new one. */
+  readonly callId?: string;
   /** For whoever challenges us. */
   readonly credentials?: Credentials | undefined;
 }
@@ -222,7 +224,9 @@ export class ClientSide {
       const failed = session.dialog === undefined ? this.reject(session, 502, undefined) : [];
       return [{ type: "ignored", reason: ignored }, ...failed];
     }
-    if (session.dialog !== undefined || calling.state === "done") return this.#leaveFork({ session, calling, dialog }, now);
+    if (session.dialog !== undefined || calling.state === "done") {
+      return this.#leaveFork({ session, calling, dialog }, now);
+    }
     session.dialog = dialog;
     const outputs: UserAgentOutput[] = [acknowledge(this.#context, session, session.invite)];
     session.offer.settle();
@@ -303,7 +307,7 @@ function inviteRequest(
       ...routes.map((route) => ["Route", route] as const),
       ["From", `${options.from};tag=${id}`],
       ["To", options.to],
-      ["Call-ID", randomHex(random, 16)],
+      ["Call-ID", options.callId ?? randomHex(random, 16)],
       ["CSeq", "1 INVITE"],
       ["Allow", ALLOW],
       ["Supported", SUPPORTED],

@@ -126,9 +126,7 @@ export class InDialogServer {
     const isUpdate = pending.request.method === "UPDATE";
     const isRefresh = isUpdate && answer.statusCode < 300;
     if (isRefresh) this.#refreshTarget(pending);
-    const headers = isRefresh
-      ? this.#acceptTimer(session, pending, answer, now)
-      : answer.headers;
+    const headers = isRefresh ? this.#acceptTimer(session, pending, answer, now) : answer.headers;
     const outputs = respondInSession(this.#context, session, pending, {
       ...answer,
       ...(headers === undefined ? {} : { headers }),
@@ -291,7 +289,7 @@ export class InDialogServer {
       isOurs = session.provisional?.machine.acknowledge(rack, sequence) ?? false;
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      return refuse(context, received, bad(error.message), now);
+      return refuse(context, received, bad(error), now);
     }
     // RFC 3262 §3: 481 when it fits nothing that is unacknowledged
     if (!isOurs) {
@@ -340,7 +338,7 @@ export class InDialogServer {
       return [{ type: "refer", session: session.id, request, refer }];
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      return refuse(context, received, bad(error.message), now);
+      return refuse(context, received, bad(error), now);
     }
   }
 
@@ -370,7 +368,7 @@ function refuseContact({ request }: Received): Refusal | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof SipParseError)) throw error;
-    return bad(error.message);
+    return bad(error);
   }
 }
 

@@ -8,6 +8,7 @@ import { randomHex } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
 import { createResponse } from "../message/build.ts";
 import type { SipRequest } from "../message/message.ts";
+import type { SipParseError } from "../message/parse_error.ts";
 import type { Flow } from "../transport/flow.ts";
 import { contactFor, type UserAgentContext } from "./context.ts";
 import type { Answer, Headers, UserAgentOutput } from "./output.ts";
@@ -99,8 +100,8 @@ export function outOfOrder(): Refusal {
 }
 
 /** A request that cannot be understood. */
-export function bad(reason: string): Refusal {
-  return { statusCode: 400, headers: [], reason };
+export function bad({ statusCode, message }: SipParseError): Refusal {
+  return { statusCode, headers: [], reason: message };
 }
 
 /** A request that comes while another must be finished first. §14.2, RFC 3311 §5.2 */

@@ -248,14 +248,14 @@ export class ServerSide {
     let replaces: SessionId | undefined;
     try {
       // §8.1.1.8: an INVITE without Contact cannot make a dialog
-      if (!request.headers.has("Contact")) throw new SipParseError("Contact is missing");
+      if (request.headers.contact === undefined) throw new SipParseError("Contact is missing");
       dialog = Dialog.fromRequest(request, id);
       const replaced = this.#replaced(request);
       if (typeof replaced === "object") return refuse(context, received, replaced, now);
       replaces = replaced;
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      return refuse(context, received, bad(error.message), now);
+      return refuse(context, received, bad(error), now);
     }
     const timer = answerSessionTimer(request, context.sessionTimer);
     if (timer.type === "too_small") {

@@ -183,7 +183,9 @@ describe("RFC 3261 §22.1, §22.2 credentials within the dialog", () => {
   test("a BYE that is challenged anew is sent again, and ends the session once", () => {
     const { one, session } = answered();
     one.act((agent, now) => agent.hangup(session, [], now));
-    one.answer(one.lastRequest("BYE"), 401, { lines: [`${SERVER.replace("n1", "n2")}, stale=true`] });
+    one.answer(one.lastRequest("BYE"), 401, {
+      lines: [`${SERVER.replace("n1", "n2")}, stale=true`],
+    });
     const bye = one.lastRequest("BYE");
     expect(bye.headers.cseq.sequence).toBe(4);
     expect(parameter(bye.headers.get("Authorization"), "nonce")).toBe("n2");
@@ -200,7 +202,7 @@ describe("RFC 3261 §22.1, §22.2 credentials within the dialog", () => {
     expect(one.agent.size.sessions).toBe(0);
   });
 
-  test("a re-INVITE carries some at once; challenged, it comes again, and its ACK has its own", () => {
+  test("a re-INVITE carries some at once; challenged, it comes again; its ACK has its own", () => {
     const { one, session } = answered();
     one.act((agent, now) => agent.reinvite(session, { body: SDP }, now));
     const first = one.lastRequest("INVITE");
@@ -241,7 +243,10 @@ describe("RFC 3261 §22.1, §22.2 credentials within the dialog", () => {
     const one = new OneAgent();
     const session = one.call({ credentials });
     const invite = one.lastRequest("INVITE");
-    const reliable = (rseq: number) => ({ tag: "bob", lines: ["Require: 100rel", `RSeq: ${rseq}`] });
+    const reliable = (rseq: number) => ({
+      tag: "bob",
+      lines: ["Require: 100rel", `RSeq: ${rseq}`],
+    });
     one.answer(invite, 180, reliable(1));
     one.answer(one.lastRequest("PRACK"), 407, { lines: [PROXY] });
     one.answer(invite, 183, reliable(2));
