@@ -21,9 +21,10 @@ import { createRuntime } from "../src/runtime/runtime.ts";
 import type { Credentials } from "../src/sip/auth/credentials.ts";
 import { parseSipUri } from "../src/sip/message/uri.ts";
 import { addCallOptions, type CallCommandOptions } from "./call_options.ts";
-import { figures, judge, ladderLine, ladderOf, report } from "./call_report.ts";
+import { figures, judge, report } from "./call_report.ts";
 import type { CliIo } from "./cli_io.ts";
 import { EXIT_USAGE } from "./config_file.ts";
+import { ladderLine, ladderOf } from "./ladder.ts";
 
 const RATE = 8000;
 const EXIT_FAILED = 1;

@@ -7,16 +7,6 @@
 import { findSound, levelDbfs } from "../src/audio/similarity.ts";
 import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
 import type { DialAttempt } from "../src/gateway/outbound_queue.ts";
-import type { SipMessage } from "../src/sip/message/message.ts";
-import { describeMessage } from "../src/sip/message/serialize.ts";
-
-/** One message of the ladder. */
-export interface LadderEntry {
-  readonly direction: "received" | "sent";
-  readonly message: SipMessage;
-  /** Since the first message. */
-  readonly afterMs: number;
-}
 
 /** Whether a call did what calls are for. */
 export interface Verdict {
@@ -74,24 +64,6 @@ function whyNot({ statusCode, reasonPhrase, responded }: OutboundCallResult): st
   }
   return `not answered: ${status}; no response at all: look at the address, the port, and` +
     " firewalls in between";
-}
-
-/** One message, as a line. */
-export function ladderLine({ direction, message, afterMs }: LadderEntry): string {
-  const time = `${Math.round(afterMs)} ms`.padStart(9);
-  const arrow = direction === "sent" ? "──▶" : "◀──";
-  return `${time}  ${arrow}  ${describeMessage(message)}\n`;
-}
-
-/** Makes the entries of a ladder out of messages and any clock. */
-export function ladderOf(
-  take: (entry: LadderEntry) => void,
-): (direction: LadderEntry["direction"], message: SipMessage, at: number) => void {
-  let first: number | undefined;
-  return (direction, message, at) => {
-    first ??= at;
-    take({ direction, message, afterMs: at - first });
-  };
 }
 
 /** Everything about a call that is over, as lines. */

@@ -16,8 +16,9 @@ import { WARM_UP_BRIEF, warmUp } from "../src/gateway/warm_up.ts";
 import { BindError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { callLine } from "./call_line.ts";
-import { echoOf, judge, ladderLine, ladderOf, levelBars, report } from "./call_report.ts";
+import { echoOf, judge, levelBars, report } from "./call_report.ts";
 import type { CliIo } from "./cli_io.ts";
+import { ladderLine, ladderOf } from "./ladder.ts";
 
 /** What the demonstration serves: the smallest useful file, on loopback and on any free port. */
 const DEMO_CONFIG = `sip:

@@ -23,8 +23,14 @@ export interface LogOptions {
 /** A log that is open. */
 export interface OpenLog {
   readonly logger: Logger;
-  /** Writes one JSON line of level info, without the detours that one line for each call would pay for. */
-  json(message: string, fields: Readonly<Record<string, unknown>>): void;
+  /**
+   * Writes one JSON line of level info, without the detours that one line for each call would pay for.
+   *
+   * @param when `always`: somebody has asked for it, whatever the level.
+   */
+  json(message: string, fields: Readonly<Record<string, unknown>>, when?: "always"): void;
+  /** Writes lines as they are, whatever the level. */
+  text(lines: string): void;
   /** Writes what is waiting; to be called before the process ends. */
   flush(): void;
 }
@@ -73,11 +79,13 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
   });
   return {
     logger: getLogger("voicegw"),
-    json: (message, fields) => {
-      if (options.level !== "debug" && options.level !== "info") return;
+    json: (message, fields, when) => {
+      const isInfo = options.level === "debug" || options.level === "info";
+      if (!isInfo && when !== "always") return;
       const head = { "@timestamp": new Date().toISOString(), level: "INFO", message };
       writer.add(`${JSON.stringify({ ...head, logger: "voicegw", ...fields })}\n`);
     },
+    text: (lines) => writer.add(lines),
     flush: () => writer.flush(),
   };
 }

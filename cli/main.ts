@@ -17,6 +17,7 @@ import {
   writeStderr,
   writeStdout,
 } from "../src/runtime/command_line.ts";
+import { tuneEngine } from "../src/runtime/engine.ts";
 import { register as registerCall } from "./call.ts";
 import { register as registerCheck } from "./check.ts";
 import type { CliIo } from "./cli_io.ts";
@@ -39,6 +40,9 @@ The smallest routes.yaml that answers calls, with a program that sends back what
 
 Exit status: 0 done, 1 failed, ${EXIT_USAGE} bad usage or configuration.
 `;
+
+// Before anything is open: what follows may run in this process anew
+if (programArguments()[0] === "serve") await tuneEngine();
 
 let exitCode = 0;
 

@@ -7,8 +7,10 @@
 import type { Logger } from "@logtape/logtape";
 import type { Command } from "commander";
 import { formatIssue } from "../src/config/issue.ts";
+import type { Config } from "../src/config/schema.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import type { GatewayObserver } from "../src/gateway/observer.ts";
+import type { CallTraceOptions } from "../src/gateway/trace.ts";
 import { WARM_UP_FULL, warmUp } from "../src/gateway/warm_up.ts";
 import { BindError, TlsError } from "../src/runtime/ports.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
@@ -17,12 +19,15 @@ import { formatSocketAddress } from "../src/base/socket_address.ts";
 import { callLine } from "./call_line.ts";
 import type { CliIo } from "./cli_io.ts";
 import { count, EXIT_USAGE, readConfigFile } from "./config_file.ts";
+import { LadderLog } from "./ladder_log.ts";
 import { type OpenLog, openLog } from "./log.ts";
 import { startScreen } from "./start_screen.ts";
 
 interface ServeOptions {
   readonly config: string;
   readonly trace?: boolean;
+  /** `true`: of all calls. */
+  readonly ladder?: string | true;
 }
 
 const EXIT_FAILED = 1;
@@ -34,6 +39,7 @@ Signals:
 
 Example:
   voicegw serve --config routes.yaml
+  voicegw serve --ladder +15551234
 `;
 
 /** Adds the command. */
@@ -43,6 +49,11 @@ export function register(program: Command, io: CliIo): void {
     .description("Answers calls as a routing file says, until it is told to stop.")
     .option("-c, --config <file>", "the routing file", "routes.yaml")
     .option("--trace", "log every SIP message in one line")
+    .option(
+      "--ladder [text]",
+      "print the SIP messages of each call when it is over, or only\n" +
+        "of those with the text in Call-ID, From or To",
+    )
     .addHelpText("after", HELP)
     .action(async (options: ServeOptions) => {
       io.setExitCode(await serve(options, io));
@@ -58,11 +69,15 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   const { logger } = log;
   const runtime = createRuntime({ nameServers: config.sip.name_servers });
   await warmUp(runtime, config, WARM_UP_FULL);
+  const traced = traceOptions(config, options);
+  const ladders = traced === undefined
+    ? undefined
+    : new LadderLog({ runtime, log, format, trace: traced });
   const gateway = new Gateway({
     runtime,
     config,
     environment: io.env,
-    observer: observe(log, { format, trace: options.trace === true }),
+    observer: observe(log, { format, trace: options.trace === true, ladders }),
   });
   try {
     await gateway.start();
@@ -76,6 +91,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
   for (const warning of warnings) logger.warning(verbatim(formatIssue(warning)));
   await untilStopped(gateway, options.config, { io, logger });
+  ladders?.close();
   logger.info("Stopped");
   log.flush();
   return 0;
@@ -134,28 +150,41 @@ async function reload(
   logger.info(`Reloaded: ${count(config.routes.length, "route")}`);
 }
 
-function observe(
-  { logger, json }: OpenLog,
-  options: { readonly format: "pretty" | "json"; readonly trace: boolean },
-): GatewayObserver {
+/** Whose ladders are written; `undefined`: nobody's, and messages are not looked at. */
+function traceOptions({ log }: Config, { ladder }: ServeOptions): CallTraceOptions | undefined {
+  if (ladder === true) return { mode: "all" };
+  if (ladder !== undefined) return { mode: "all", text: ladder };
+  return log.ladder === "off" ? undefined : { mode: log.ladder };
+}
+
+interface ObserveOptions {
+  readonly format: "pretty" | "json";
+  readonly trace: boolean;
+  readonly ladders: LadderLog | undefined;
+}
+
+function observe({ logger, json }: OpenLog, options: ObserveOptions): GatewayObserver {
+  const { format, trace, ladders } = options;
+  const ladder = ladders?.observer;
+  const message: GatewayObserver["message"] = (direction, said, flow, now) => {
+    ladder?.message(direction, said, flow, now);
+    if (!trace) return;
+    const arrow = direction === "received" ? "←" : "→";
+    const line = `${arrow} ${formatSocketAddress(flow.remote)} ${describeMessage(said)}`;
+    logger.info(verbatim(line));
+  };
   return {
-    log: (level, message, fields) => {
-      if (options.format === "json") logger[level](verbatim(message), fields);
-      else logger[level](verbatim(withFields(message, fields)));
+    log: (level, text, fields) => {
+      if (format === "json") logger[level](verbatim(text), fields);
+      else logger[level](verbatim(withFields(text, fields)));
     },
     callEnded: (record) => {
-      if (options.format === "json") json("Call ended", { record });
+      if (format === "json") json("Call ended", { record });
       else logger.info(verbatim(callLine(record)));
+      ladder?.callEnded(record);
     },
-    ...(options.trace
-      ? {
-        message: (direction, message, flow) => {
-          const arrow = direction === "received" ? "←" : "→";
-          const line = `${arrow} ${formatSocketAddress(flow.remote)} ${describeMessage(message)}`;
-          logger.info(verbatim(line));
-        },
-      }
-      : {}),
+    ...(trace || ladder !== undefined ? { message } : {}),
+    ...(ladder === undefined ? {} : { refused: ladder.refused }),
   };
 }
 

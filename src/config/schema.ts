@@ -96,6 +96,13 @@ const logSchema = z.strictObject({
       "json otherwise.",
     examples: ["json"],
   }),
+  ladder: z.enum(["off", "failed", "all"]).default("off").meta({
+    title: "Ladder",
+    description:
+      "Whose SIP messages are written when the call is over, one line each: of no call " +
+      "(off), of calls that were refused or went wrong (failed), of all.",
+    examples: ["failed"],
+  }),
 }).prefault({}).meta({ title: "Log", description: "What is written, to standard error." });
 
 /** The whole file, before routes are named and their references checked. */

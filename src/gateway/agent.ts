@@ -10,11 +10,13 @@
 import type { Millis } from "../base/units.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
 import type { SipMessage } from "../sip/message/message.ts";
+import type { SipParseError } from "../sip/message/parse_error.ts";
 import type { Flow, Hop } from "../sip/transport/flow.ts";
 import type { InviteOptions } from "../sip/user_agent/client_side.ts";
 import type {
   InviteOutput,
   RequestId,
+  SendMessageOutput,
   SessionId,
   SessionOutput,
   UserAgentOutput,
@@ -22,6 +24,12 @@ import type {
 import type { OutsideRequest } from "../sip/user_agent/outside_requests.ts";
 import { UserAgent, type UserAgentOptions } from "../sip/user_agent/user_agent.ts";
 import { Signalling, type SignallingOptions } from "./signalling.ts";
+
+/**
+ * Timers are not looked at more often than this: each wake-up costs, a busy agent has hundreds of deadlines a second,
+ * and none of them needs to be exact.
+ */
+const TIMER_INTERVAL: Millis = 20;
 
 /** Who hears of one session. */
 export interface SessionOwner {
@@ -46,7 +54,7 @@ export interface AgentEvents {
   /** What was sent over a flow may be lost. The user agent has been told. */
   failed?(flow: Flow, now: Millis): void;
   /** A message could not be read. */
-  malformed?(flow: Flow, now: Millis): void;
+  malformed?(error: SipParseError, flow: Flow, now: Millis): void;
   /** A bug of ours; it costs one message and no other call. */
   crashed(error: unknown): void;
 }
@@ -72,6 +80,7 @@ export class Agent {
   readonly #requests = new Map<RequestId, (result: RequestResult) => void>();
   #timer: Timer | undefined;
   #timerAt: Millis = Infinity;
+  #wokenAt: Millis = -Infinity;
   #closed = false;
 
   constructor(options: AgentOptions) {
@@ -86,7 +95,7 @@ export class Agent {
         admits: options.admits,
         receive: (message, flow, now) => this.#receive(message, flow, now),
         malformed: (error, flow, now) => {
-          events.malformed?.(flow, now);
+          events.malformed?.(error, flow, now);
           this.#guarded(() => this.#dispatch(this.#userAgent.receiveMalformed(error, flow), now));
         },
         failed: (flow, now) => {
@@ -191,7 +200,7 @@ export class Agent {
   #handle(output: UserAgentOutput, now: Millis): void {
     switch (output.type) {
       case "send":
-        this.#events.message?.("sent", output.message, output.flow, now);
+        this.#events.message?.("sent", output.message, wayOf(output), now);
         return this.signalling.send(output.flow, output.to, output.bytes);
       case "invite":
         return this.#events.invite(output, now);
@@ -228,13 +237,15 @@ export class Agent {
     if (at >= this.#timerAt || this.#closed) return;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = this.#runtime.setTimer(() => this.#timeout(), Math.max(0, at - now));
+    const delay = Math.max(at, this.#wokenAt + TIMER_INTERVAL) - now;
+    this.#timer = this.#runtime.setTimer(() => this.#timeout(), Math.max(0, delay));
   }
 
   #timeout(): void {
     this.#timer = undefined;
     this.#timerAt = Infinity;
     const now = this.#runtime.now();
+    this.#wokenAt = now;
     this.#guarded(() => this.#dispatch(this.#userAgent.timeout(now), now));
   }
 
@@ -246,4 +257,9 @@ export class Agent {
       this.#arm(this.#runtime.now());
     }
   }
+}
+
+/** Where a message really goes: a datagram need not go back to where its flow comes from. */
+function wayOf({ flow, to }: SendMessageOutput): Flow {
+  return flow.connection !== undefined || to === flow.remote ? flow : { ...flow, remote: to };
 }

@@ -16,7 +16,6 @@ import { Opening } from "../call/opening.ts";
 import { screenInvite } from "../call/screening.ts";
 import { sdpBody, type SessionMedia } from "../call/session_media.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
-import type { SipResponse } from "../sip/message/message.ts";
 import type { Answer, InviteOutput, SessionId, SessionOutput } from "../sip/user_agent/output.ts";
 import type { SessionOwner } from "./agent.ts";
 import { FormerSession } from "./former_session.ts";
@@ -25,6 +24,13 @@ import { ReferredCall } from "./referred_call.ts";
 
 /** A peer that was referred to somebody has this long to hang up by itself. RFC 5589 §6.1 */
 const FAREWELL: Millis = 2000;
+
+/** What the peer has asked for. */
+const REQUEST_OF = {
+  answer_reinvite: "re-INVITE",
+  answer_offer: "offer within the call",
+  answer_refer: "REFER",
+} as const;
 
 /** What the signalling of a call is made of. */
 export interface CallSignallingOptions {
@@ -134,6 +140,7 @@ export class CallSignalling implements SessionOwner {
   /** Does what the machine of the call wants of the session. */
   perform(output: SignallingOutput): void {
     const { agent } = this.#context;
+    this.#tellRefusal(output);
     const session = this.#session;
     switch (output.type) {
       case "answer":
@@ -240,8 +247,8 @@ export class CallSignalling implements SessionOwner {
     const referred = new ReferredCall(refer, sdpBody(media.offer()), {
       progress: (statusCode, phrase) =>
         this.#input((call) => call.referral.progress(statusCode, phrase)),
-      accepted: (session, response, address) =>
-        this.#referredAccepted(media, { session, response, address }),
+      accepted: (session, answer, address) =>
+        this.#referredAccepted(media, { session, answer, address }),
       failed: (statusCode, phrase) => {
         this.#referred = undefined;
         this.#input((call) => call.referral.progress(statusCode, phrase));
@@ -254,14 +261,14 @@ export class CallSignalling implements SessionOwner {
   /** The one whom we were asked to call has answered, and takes the caller's place. */
   #referredAccepted(
     media: SessionMedia,
-    { session, response, address }: {
+    { session, answer, address }: {
       readonly session: SessionId;
-      readonly response: SipResponse;
+      readonly answer: Uint8Array;
       readonly address: string | undefined;
     },
   ): void {
     this.#referred = undefined;
-    const accepted = media.accept(response.body);
+    const accepted = media.accept(answer);
     const { call } = this.#options.live;
     if (this.#isOver || !call.isReplaceable || !accepted.ok) {
       this.#context.agent.disown(session);
@@ -291,6 +298,19 @@ export class CallSignalling implements SessionOwner {
     this.#former.add(former);
     this.#session = session;
     agent.own(session, this.#options.live);
+  }
+
+  /** What the peer asks for within the call and does not get is told. */
+  #tellRefusal(output: SignallingOutput): void {
+    if (!("answer" in output) || output.type === "answer") return;
+    const { statusCode, headers = [] } = output.answer;
+    if (statusCode < 300) return;
+    const warning = headers.find(([name]) => name === "Warning")?.[1];
+    const isForbidden = output.type === "answer_refer" && statusCode === 603;
+    const reason = isForbidden
+      ? "sip.refer does not let the other side send calls elsewhere"
+      : `${REQUEST_OF[output.type]}${warning === undefined ? "" : `: ${warning}`}`;
+    this.#context.refused?.(this.#options.live, statusCode, reason);
   }
 
   #successor(): SessionMedia {

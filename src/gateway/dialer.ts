@@ -71,6 +71,11 @@ export type DialResult =
     /** The URI that answered. */
     readonly uri: string;
     readonly response: SipResponse;
+    /**
+     * The answer to our offer: in the 2xx, or in a provisional response of the same dialog where
+     * the 2xx leaves it out. Empty when there was none. RFC 3262 §5
+     */
+    readonly answer: Uint8Array;
     /** Those that failed before. */
     readonly attempts: readonly DialAttempt[];
   }
@@ -121,6 +126,8 @@ export class Dialer implements SessionOwner {
   #patienceTimer: Timer | undefined;
   /** Of the present candidate: any response; that its phone rings. */
   #heard: "nothing" | "something" | "alerting" = "nothing";
+  /** What provisional responses to the present INVITE describe, by the tag of their dialog. */
+  readonly #described = new Map<string, Uint8Array>();
   /** Headers of the CANCEL, where the INVITE was not out yet when it was given up. */
   #farewell: Headers = [];
   /** The response that would be the result, were nothing to follow. */
@@ -197,6 +204,7 @@ export class Dialer implements SessionOwner {
     this.#candidate = candidate;
     this.#session = undefined;
     this.#heard = "nothing";
+    this.#described.clear();
     const { routes = [], runtime } = this.#options;
     const hops = await this.#agent.locate(candidate.uri, { routes }).catch(() => []);
     // The call may have been given up in the meantime
@@ -237,6 +245,8 @@ export class Dialer implements SessionOwner {
     if (isAlerting || this.#heard === "nothing") {
       this.#heard = isAlerting ? "alerting" : "something";
     }
+    const { body, headers } = output.response;
+    if (body.length > 0) this.#described.set(headers.to.tag ?? "", body);
     this.#options.events.progress?.(output, now);
   }
 
@@ -246,7 +256,10 @@ export class Dialer implements SessionOwner {
     this.#finish();
     this.#agent.own(session, owner);
     const { uri } = this.#candidate;
-    events.done({ type: "accepted", session, uri, response, attempts: this.#attempts }, now);
+    const { body, headers } = response;
+    const answer = body.length > 0 ? body : this.#described.get(headers.to.tag ?? "") ?? body;
+    const attempts = this.#attempts;
+    events.done({ type: "accepted", session, uri, response, answer, attempts }, now);
   }
 
   #rejected(output: SessionOutput & { type: "rejected" }, now: Millis): void {

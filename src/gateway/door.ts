@@ -57,7 +57,8 @@ export class Door {
   readonly #admission: Admission;
   readonly #digest: DigestServer | undefined;
   readonly #refuses: boolean;
-  #noticedAt: Millis = -Infinity;
+  /** When each kind of notice was last given. */
+  readonly #noticedAt = new Map<string, Millis>();
 
   constructor(options: DoorOptions) {
     const { config, runtime } = options;
@@ -105,8 +106,13 @@ export class Door {
 
   /** Whether anything of a source is read at all. */
   admits(address: string): boolean {
-    if (this.#guard.admit(address, this.#options.runtime.now()) === "blocked") return false;
-    return this.#refuses || this.#filter.allows(address) || this.#options.expects(address);
+    const now = this.#options.runtime.now();
+    if (this.#guard.admit(address, now) === "blocked") return false;
+    if (this.#refuses || this.#filter.allows(address) || this.#options.expects(address)) {
+      return true;
+    }
+    this.#notice("source", `sip.allow does not have ${address}: nothing is answered`, now);
+    return false;
   }
 
   /** Whether a message is looked into: not that of a scanner, nor what is too much from one source. */
@@ -114,21 +120,23 @@ export class Door {
     if (message.type === "response") return true;
     const { headers, method } = message;
     const { counters } = this.#options;
-    if (this.#guard.scanner(headers.get("User-Agent"))) {
+    const userAgent = headers.get("User-Agent");
+    if (this.#guard.scanner(userAgent)) {
       counters.add("scanners_dropped");
       // A datagram may come from somebody else than it says
       const isProven = isReliable(flow.transport);
       if (isProven) this.#guard.block(flow.remote.address, now, "scanner");
-      this.#notice(`A scanner asks from ${flow.remote.address}: nothing is answered`, now);
+      const name = JSON.stringify(userAgent?.slice(0, 60));
+      const text = `sip.block.scanners: ${flow.remote.address} calls itself ${name}`;
+      this.#notice("scanner", `${text}: nothing is answered`, now);
       return false;
     }
     if (headers.to.tag !== undefined || method === "ACK" || method === "CANCEL") return true;
     if (this.#guard.request(flow.remote.address, now)) return true;
     counters.add("requests_limited");
-    this.#notice(
-      `${flow.remote.address} sends more requests than sip.per_source lets through: the rest is dropped`,
-      now,
-    );
+    const { address } = flow.remote;
+    const text = `sip.per_source.requests_per_second: ${address} sends more, the rest is dropped`;
+    this.#notice("rate", text, now);
     return false;
   }
 
@@ -184,15 +192,16 @@ export class Door {
     const { blocked } = this.#guard.failure(flow.remote.address, kind, now, { isSourceProven });
     if (!blocked) return;
     this.#options.counters.add("sources_blocked");
-    this.#options.log("warning", `Blocked after repeated failures (${kind})`, {
-      source: formatSocketAddress(flow.remote),
-    });
+    const { failures, duration } = this.#options.config.sip.block;
+    const what = kind === "digest" ? "wrong passwords" : "malformed messages";
+    const text = `sip.block: blocked for ${duration / 1000} s after ${failures} ${what}`;
+    this.#options.log("warning", text, { source: formatSocketAddress(flow.remote) });
   }
 
-  /** One line for a flood. */
-  #notice(message: string, now: Millis): void {
-    if (now - this.#noticedAt < NOTICE_INTERVAL) return;
-    this.#noticedAt = now;
+  /** One line for a flood of a kind. */
+  #notice(kind: string, message: string, now: Millis): void {
+    if (now - (this.#noticedAt.get(kind) ?? -Infinity) < NOTICE_INTERVAL) return;
+    this.#noticedAt.set(kind, now);
     this.#options.log("warning", message, {});
   }
 }

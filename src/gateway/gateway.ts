@@ -7,7 +7,6 @@
  * @module
  */
 
-import { formatSocketAddress } from "../base/socket_address.ts";
 import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
 import type { Refused } from "../call/screening.ts";
@@ -26,6 +25,7 @@ import { MediaClock } from "./media_clock.ts";
 import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
 import { Outbound, type OutgoingCall, type OutgoingCallOptions } from "./outbound.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { Registrations, type RegistrationStatus } from "./registrations.ts";
 import { formatListener } from "./signalling.ts";
 import type { BlockedSource } from "./source_guard.ts";
@@ -46,14 +46,12 @@ const STOP_GRACE: Millis = 5000;
 /** How often `drain` and `stop` look whether everything is gone. */
 const POLL_INTERVAL: Millis = 20;
 
-/** Refusals that are logged a second; the others are only counted. */
-const REFUSALS_LOGGED_PER_SECOND = 10;
-
 /** One gateway. No state is shared with another in the same process. */
 export class Gateway {
   readonly counters = new Counters();
   readonly #runtime: Runtime;
   readonly #observer: GatewayObserver;
+  readonly #refusals: RefusalLog;
   readonly #agent: Agent;
   readonly #door: Door;
   readonly #registrations: Registrations;
@@ -66,8 +64,6 @@ export class Gateway {
   #router: Router;
   #timer: Timer | undefined;
   #timerAt: Millis = Infinity;
-  #refusalsLogged = 0;
-  #refusalsLoggedSince: Millis = 0;
 
   /** @throws {RangeError} The port range holds no pair. */
   constructor(options: GatewayOptions) {
@@ -78,6 +74,7 @@ export class Gateway {
       options.observer ?? {},
       () => this.counters.add("internal_errors"),
     );
+    this.#refusals = new RefusalLog({ observer: this.#observer, config: () => this.#config });
     this.#router = new Router(config.routes);
     this.#clock = new MediaClock(runtime);
     this.#agent = this.#makeAgent();
@@ -238,7 +235,10 @@ export class Gateway {
         admits: (received, flow, now) => this.#door.admitsMessage(received, flow, now),
         ...(message === undefined ? {} : { message }),
         failed: (flow, now) => this.#registrations.flowFailed(flow, now),
-        malformed: (flow, now) => this.#door.malformed(flow, now),
+        malformed: (error, flow, now) => {
+          this.#door.malformed(flow, now);
+          this.#refusals.malformed(error, flow, now);
+        },
         crashed: (error) => this.#crashed(error),
       },
     });
@@ -265,6 +265,11 @@ export class Gateway {
         this.counters.add("calls_ended");
       },
       gone: (live) => this.#calls.remove(live),
+      refused: (live, statusCode, reason) => {
+        const { id, source, sip_call_id: callId } = live.call.facts;
+        const fields = { source, call_id: callId, call: id };
+        this.#refusals.inCall(`${statusCode}: ${reason}`, fields, runtime.now());
+      },
       callById: (id) => this.#calls.byId(id),
       refer: (live, _refer, referred) => this.#outbound.refer(live, referred),
       dial: (live, offer) => this.#outbound.dial(live, offer),
@@ -307,43 +312,25 @@ export class Gateway {
     const reason = live.replace(invite);
     if (reason === undefined) return;
     this.counters.add("calls_refused");
-    this.#logRefusal(488, reason, formatSocketAddress(invite.flow.remote), now);
+    const { request, flow } = invite;
+    this.#refusals.refused({ statusCode: 488, reason, request, flow }, now);
   }
 
-  #refuse({ session, flow }: InviteOutput, refused: Refused, now: Millis): void {
-    const { answer, reason } = refused;
+  #refuse({ session, request, flow }: InviteOutput, refused: Refused, now: Millis): void {
+    const { answer: { statusCode }, reason } = refused;
     // A challenge is a question, and no refusal
-    if (reason !== "") {
+    if (reason === "") {
+      this.#refusals.challenged(request, flow);
+    } else {
       this.counters.add("calls_refused");
-      this.#logRefusal(answer.statusCode, reason, formatSocketAddress(flow.remote), now);
+      this.#refusals.refused({ statusCode, reason, request, flow }, now);
     }
-    this.#agent.perform((userAgent, at) => userAgent.answer(session, answer, at));
+    this.#agent.perform((userAgent, at) => userAgent.answer(session, refused.answer, at));
   }
 
   #refused(output: UserAgentOutput & { type: "refused" }, now: Millis): void {
-    const { statusCode, reason, flow } = output;
     this.#door.refused(output, now);
-    this.#logRefusal(statusCode, reason, formatSocketAddress(flow.remote), now);
-  }
-
-  /** Says why a request was refused; a flood of them is counted, not logged. */
-  #logRefusal(
-    statusCode: number,
-    reason: string,
-    source: string,
-    now: Millis,
-  ): void {
-    if (now - this.#refusalsLoggedSince >= 1000) {
-      const quiet = this.#refusalsLogged - REFUSALS_LOGGED_PER_SECOND;
-      if (quiet > 0) {
-        this.#observer.log?.("warning", `${quiet} more requests were refused`, {});
-      }
-      this.#refusalsLogged = 0;
-      this.#refusalsLoggedSince = now;
-    }
-    this.#refusalsLogged++;
-    if (this.#refusalsLogged > REFUSALS_LOGGED_PER_SECOND) return;
-    this.#observer.log?.("info", `Refused with ${statusCode}: ${reason}`, { source });
+    this.#refusals.refused(output, now);
   }
 
   #reschedule(live: LiveCall): void {

@@ -53,6 +53,8 @@ export interface LiveCallContext {
   ended(live: LiveCall): void;
   /** Nothing of the call is left, not even its handler. Once, after `ended`. */
   gone(live: LiveCall): void;
+  /** What the peer asked for within the call is refused. */
+  readonly refused?: (live: LiveCall, statusCode: number, reason: string) => void;
   /** Another live call, by the id in its facts. Absent: calls cannot be joined with each other. */
   readonly callById?: (id: string) => LiveCall | undefined;
   /**

@@ -173,9 +173,9 @@ export class Outbound {
     placing.dialer = this.#dial(live, { ...placing.options, body }, {
       done: (result) => {
         if (result.type === "accepted") {
-          const { statusCode, reasonPhrase, body: answer } = result.response;
+          const { statusCode, reasonPhrase } = result.response;
           finish({ answered: true, statusCode, reasonPhrase });
-          return live.dialed(result.session, answer);
+          return live.dialed(result.session, result.answer);
         }
         const { statusCode, reasonPhrase } = result;
         finish({ answered: false, statusCode, reasonPhrase });
@@ -214,7 +214,7 @@ export class Outbound {
         done: (result) =>
           result.type === "failed"
             ? referred.failed(result.statusCode, result.reasonPhrase)
-            : referred.accepted(result.session, result.response),
+            : referred.accepted(result.session, result.answer),
       });
       referred.cancel = () => dialer.cancel();
     } catch (error) {

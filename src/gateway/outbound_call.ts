@@ -177,7 +177,7 @@ class OutboundCall implements SessionOwner {
         },
         progress: ({ response }, now) => {
           // Ringing tones and announcements come before the answer, if at all
-          if (response.body.length > 0) this.#media?.agree(response.body, now);
+          if (response.body.length > 0) this.#media?.described(response.body, now);
         },
         done: (result, now) => this.#decided(result, now),
         settled: (now) => this.#finish(now),
@@ -257,7 +257,7 @@ class OutboundCall implements SessionOwner {
     const phrase = response.reasonPhrase;
     this.#session = session;
     this.#enter("answered");
-    const problem = this.#media?.agree(response.body, now);
+    const problem = this.#media?.described(response.body, now);
     const agreed = this.#media?.current;
     if (problem !== undefined || agreed === undefined) {
       this.#decide({ code: 200, phrase: `${phrase}, but its SDP is no use: ${problem}` }, now);

@@ -25,7 +25,8 @@ export class OutboundMedia {
   readonly audio: OutboundAudio;
   readonly #runtime: Runtime;
   readonly #ports: PortPair;
-  readonly #description: SessionMedia;
+  readonly #sdpSessionId: string;
+  #description: SessionMedia;
 
   private constructor(
     options: OutboundCallOptions,
@@ -34,11 +35,12 @@ export class OutboundMedia {
     const { runtime, codecs, sound, digits } = options;
     this.#runtime = runtime;
     this.#ports = ports;
+    this.#sdpSessionId = `${randomUint32(runtime.random)}`;
     this.#description = new SessionMedia({
       address,
       codecs,
       dtmfPayloadType: DTMF_PAYLOAD_TYPE,
-      sdpSessionId: `${randomUint32(runtime.random)}`,
+      sdpSessionId: this.#sdpSessionId,
     });
     this.#description.port = ports.rtp.local.port;
     this.audio = new OutboundAudio({
@@ -89,13 +91,30 @@ export class OutboundMedia {
   }
 
   /**
-   * Takes the answer to our last offer, and listens from then on. Without one in the 2xx, what a provisional response
-   * said holds.
+   * Takes what a response to our INVITE describes, and listens from then on. The last one holds:
+   * several provisional responses may describe what is heard before the 2xx, whoever it comes from,
+   * and a 2xx says the same once more or, of another fork, something else.
+   *
+   * @returns Why it is no use.
+   */
+  described(body: Uint8Array, now: Millis): string | undefined {
+    if (body.length === 0 && this.#description.current !== undefined) return undefined;
+    // Each of them answers the one offer that went out
+    const answered = this.#description.successor(this.#sdpSessionId);
+    answered.offer();
+    const agreed = answered.accept(body);
+    if (!agreed.ok) return agreed.reason;
+    this.#description = answered;
+    this.audio.agree(this.#optionsOf(agreed.media), now);
+    return undefined;
+  }
+
+  /**
+   * Takes the answer to our last offer within the call.
    *
    * @returns Why it is no use.
    */
   agree(body: Uint8Array, now: Millis): string | undefined {
-    if (body.length === 0 && this.#description.current !== undefined) return undefined;
     const agreed = this.#description.accept(body);
     if (!agreed.ok) return agreed.reason;
     this.audio.agree(this.#optionsOf(agreed.media), now);

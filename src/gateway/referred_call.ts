@@ -10,13 +10,12 @@
 
 import { formatReplaces } from "../sip/dialog/replaces.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
-import type { SipResponse } from "../sip/message/message.ts";
 import type { Headers, SessionId, SipBody } from "../sip/user_agent/output.ts";
 
 /** Where a referred call reports to. */
 export interface ReferredCallEvents {
   progress(statusCode: number, reasonPhrase: string): void;
-  accepted(session: SessionId, response: SipResponse, signallingAddress: string | undefined): void;
+  accepted(session: SessionId, answer: Uint8Array, signallingAddress: string | undefined): void;
   failed(statusCode: number, reasonPhrase: string): void;
 }
 
@@ -67,9 +66,9 @@ export class ReferredCall {
    *
    * @param signallingAddress Where the INVITE went; RTP from there is taken too.
    */
-  accepted(session: SessionId, response: SipResponse, signallingAddress?: string): void {
+  accepted(session: SessionId, answer: Uint8Array, signallingAddress?: string): void {
     this.#isOver = true;
-    this.#events.accepted(session, response, signallingAddress);
+    this.#events.accepted(session, answer, signallingAddress);
   }
 
   /** It was refused, or could not be placed at all. */

@@ -49,6 +49,21 @@ export class RefusalLog {
     this.#observer.log?.("debug", "Asked for a password", fieldsOf(request, flow));
   }
 
+  /** A message could not be read. A request that can be answered all the same is refused later. */
+  malformed({ message, request }: SipParseError, flow: Flow, now: Millis): void {
+    if (request !== undefined || !this.#mayLog(now)) return;
+    const reason = printable(message).slice(0, REASON_MAX);
+    const source = formatSocketAddress(flow.remote);
+    this.#observer.log?.("info", `Dropped what is no SIP message: ${reason}`, { source });
+  }
+
+  /** Something that was asked for within a call was refused, and the call goes on. */
+  inCall(reason: string, fields: Readonly<Record<string, string>>, now: Millis): void {
+    if (!this.#mayLog(now)) return;
+    const text = printable(reason).slice(0, REASON_MAX);
+    this.#observer.log?.("info", `Refused with ${text}; the call goes on`, fields);
+  }
+
   #mayLog(now: Millis): boolean {
     if (now - this.#since >= 1000) {
       const quiet = this.#logged - LOGGED_PER_SECOND;
@@ -65,6 +80,8 @@ export class RefusalLog {
 export function explainRefusal(refused: RefusedRequest, config: Config): string {
   const { statusCode, reason, request } = refused;
   const { method } = request;
+  // The operator's own words, whatever the status
+  if (reason.startsWith("route ")) return reason;
   switch (statusCode) {
     case 400:
       return `the ${method} of the other side is malformed: ${reason}`;
@@ -87,7 +104,9 @@ export function explainRefusal(refused: RefusedRequest, config: Config): string 
     case 420:
       return `${reason} is not supported; let the other side not require it`;
     case 422:
-      return `sip.min_session_expires is ${config.sip.min_session_expires / 1000} s, and the other` +
+      return `sip.min_session_expires is ${
+        config.sip.min_session_expires / 1000
+      } s, and the other` +
         " side asks for a shorter session timer; it should try again with a longer one";
     case 481:
       return reason.endsWith("outside a dialog")

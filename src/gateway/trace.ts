@@ -2,15 +2,14 @@
  * What was said in each call: its SIP messages, one line each, kept until the call is over and then handed out as a
  * ladder.
  *
- * A leg is what shares a Call-ID, and begins with an INVITE. Legs that take each other's places belong to one call: by
- * the Replaces of an INVITE that comes in (RFC 3891), and by the REFER that made us send one (RFC 3515). A ladder is
- * handed out by {@linkcode CallTrace.timeout} once every request has its answer, or some seconds after the end. Who has
- * none of this made does not feed messages.
+ * What shares a Call-ID is a leg. Legs that take each other's places belong to one call: by the Replaces of an INVITE
+ * that comes in (RFC 3891), and by the REFER that made us send one (RFC 3515). Ladders are handed out by
+ * {@linkcode CallTrace.timeout}, as soon as all has been said, or some seconds after the end. Where nobody wants
+ * ladders there is no trace, and nothing is spent on one.
  *
  * @module
  */
 
-import { formatSocketAddress } from "../base/socket_address.ts";
 import { TimerTable } from "../base/timer_table.ts";
 import type { Millis } from "../base/units.ts";
 import type { CallRecord } from "../call/call_record.ts";
@@ -19,38 +18,9 @@ import { parseRefer } from "../sip/dialog/refer.ts";
 import { parseReplaces } from "../sip/dialog/replaces.ts";
 import type { SipMessage, SipRequest } from "../sip/message/message.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
-import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
 import type { RefusedRequest } from "./observer.ts";
-import { traceLine } from "./trace_line.ts";
-
-/** One message. */
-export interface LadderStep {
-  readonly direction: "received" | "sent";
-  /** Since the first message. */
-  readonly afterMs: Millis;
-  /** The far end, such as `udp://192.0.2.1:5060`. */
-  readonly peer: string;
-  readonly text: string;
-}
-
-/** The messages of one leg, in their order. */
-export interface Ladder {
-  /** The SIP Call-ID. */
-  readonly callId: string;
-  /** Our id of the call; absent when there never was one. */
-  readonly call?: string;
-  /** User part of From, or its URI. */
-  readonly from: string;
-  readonly to: string;
-  /** When its first message came or went. */
-  readonly startedAt: Millis;
-  readonly steps: readonly LadderStep[];
-  /** Messages that were too many, left out behind the first {@linkcode KEPT_FIRST}. */
-  readonly leftOut: number;
-  /** How it ended, in a few words. */
-  readonly end: string;
-}
+import { CALL_ID_MAX, type Ladder, type TraceDirection, TraceLeg } from "./trace_leg.ts";
 
 /** What is traced. */
 export interface CallTraceOptions {
@@ -64,28 +34,21 @@ export interface CallTraceOptions {
   readonly stepsMax?: number;
 }
 
-/** Messages of one leg. */
-export const LEG_STEPS_MAX = 200;
-
-/** Of these none is left out: how a call was set up is what most questions are about. */
-export const KEPT_FIRST = 50;
-
-/** At most 30 MB, at the length that lines may have. */
-const STEPS_MAX = 40_000;
 const LEGS_MAX = 2000;
 
-/** Nobody honest has a longer one; the rest of what is kept of a message is cut to this, too. */
-const CALL_ID_MAX = 256;
+/** At most some 30 MB, at the length that lines may have. */
+const STEPS_MAX = 40_000;
 
-/** After the end of a call its last request may wait so long for an answer. */
-const SETTLE: Millis = 5000;
+/** After the end of a call its last request may wait so long for an answer: 64·T1, and some more. */
+const SETTLE: Millis = 35_000;
 
-/** Who was challenged, or has hung up unseen by the gateway, has this long to go on. */
+/** Who was challenged, or hung up without a record, has this long to go on. */
 const SILENCE: Millis = 32_000;
 
 /** A call that is up and says nothing for so long is handed out as far as it is known. */
 const SILENCE_OF_CALL: Millis = 2 * 3_600_000;
 
+/** Ends that somebody wanted. */
 const GOOD_ENDS: ReadonlySet<EndCause> = new Set([
   "caller_hangup",
   "caller_cancel",
@@ -96,39 +59,22 @@ const GOOD_ENDS: ReadonlySet<EndCause> = new Set([
   "transferred",
 ]);
 
-interface Leg {
-  readonly callId: string;
-  readonly from: string;
-  readonly to: string;
-  readonly startedAt: Millis;
-  readonly steps: LadderStep[];
-  leftOut: number;
-  /** To tell a repetition from something new. */
-  readonly seen: Set<string>;
-  /** Requests without a final response, and INVITEs without an ACK. */
-  readonly open: Set<string>;
-  /** CSeq numbers of INVITEs. */
-  invited: number;
-  /** Of the last final response to an INVITE; 0 before. */
-  status: number;
-  state: "setup" | "up" | "bye";
-  call: TracedCall;
-  /** Whom the peer wants us to call. */
-  referTo: string | undefined;
-}
-
-interface CallEnding {
+interface Ending {
   readonly text: string;
   readonly isGood: boolean;
+  /** Our id of the call. */
   readonly call: string | undefined;
   readonly at: Millis;
 }
 
 interface TracedCall {
+  /** At least one. */
   readonly legs: Leg[];
-  end: CallEnding | undefined;
+  end: Ending | undefined;
   touchedAt: Millis;
 }
+
+type Leg = TraceLeg<TracedCall>;
 
 /** The ladders of a gateway's calls. */
 export class CallTrace {
@@ -153,7 +99,7 @@ export class CallTrace {
     this.#stepsMax = options.stepsMax ?? STEPS_MAX;
   }
 
-  /** Legs that are kept, and all of their messages. */
+  /** Legs that are kept, and the messages of all of them. */
   get size(): { readonly legs: number; readonly steps: number } {
     return { legs: this.#legs.size, steps: this.#steps };
   }
@@ -169,27 +115,14 @@ export class CallTrace {
   }
 
   /** A message came or went. */
-  message(direction: "received" | "sent", message: SipMessage, flow: Flow, now: Millis): void {
-    let leg: Leg | undefined;
+  message(direction: TraceDirection, message: SipMessage, flow: Flow, now: Millis): void {
     try {
-      leg = this.#legs.get(message.headers.callId) ?? this.#begin(direction, message, now);
-      if (leg === undefined) return;
-      this.#follow(leg, direction, message);
+      const leg = this.#legs.get(message.headers.callId) ?? this.#begin(direction, message, now);
+      if (leg !== undefined) this.#add(leg, { direction, message, flow }, now);
     } catch (error) {
-      // What is answered without having been read
+      // An answer to what could not be read
       if (!(error instanceof SipParseError)) throw error;
-      if (leg === undefined) return;
     }
-    this.#add(leg, {
-      direction,
-      afterMs: now - leg.startedAt,
-      peer: `${flow.transport}://${formatSocketAddress(flow.remote)}`,
-      text: textOf(leg, direction, message),
-    });
-    // It may have been dropped for its own messages
-    if (!this.#legs.has(leg.callId)) return;
-    leg.call.touchedAt = now;
-    this.#schedule(leg.call, now);
   }
 
   /** A request was refused; with an INVITE that began a leg, the leg is over. */
@@ -220,7 +153,7 @@ export class CallTrace {
       if (call === undefined) return ladders;
       const end = call.end ?? endOfSilence(call);
       if (this.#isAll || !end.isGood) {
-        for (const leg of call.legs) ladders.push(ladderOf(leg, end));
+        ladders.push(...call.legs.map((leg) => leg.ladder(end.text, end.call)));
       }
       this.#forget(call);
     }
@@ -236,38 +169,30 @@ export class CallTrace {
   }
 
   /** The leg that an INVITE begins, if it is to be traced. */
-  #begin(direction: LadderStep["direction"], message: SipMessage, now: Millis): Leg | undefined {
+  #begin(direction: TraceDirection, message: SipMessage, now: Millis): Leg | undefined {
     if (message.type !== "request" || message.method !== "INVITE") return undefined;
-    const { headers } = message;
-    const { callId, cseq } = headers;
+    const { callId, cseq } = message.headers;
     const over = this.#over.get(callId);
-    if (callId.length > CALL_ID_MAX || (over !== undefined && cseq.sequence <= over)) return undefined;
+    const isRepeated = over !== undefined && cseq.sequence <= over;
+    if (callId.length > CALL_ID_MAX || isRepeated) return undefined;
     if (this.#legs.size >= this.#legsMax) this.#dropOldest();
-    const former = direction === "received"
-      ? this.#legs.get(replacedCallId(message) ?? "")
-      : this.#referred.get(message.requestUri);
+    const former = this.#formerOf(direction, message);
     if (former === undefined && !this.#isWanted(message)) return undefined;
     const call: TracedCall = former?.call ?? { legs: [], end: undefined, touchedAt: now };
-    const leg: Leg = {
-      callId,
-      from: nameOf(headers.from.uri),
-      to: nameOf(headers.to.uri),
-      startedAt: now,
-      steps: [],
-      leftOut: 0,
-      seen: new Set(),
-      open: new Set(),
-      invited: 0,
-      status: 0,
-      state: "setup",
-      call,
-      referTo: undefined,
-    };
+    const leg: Leg = new TraceLeg(message, call, now);
     call.legs.push(leg);
-    if (former?.referTo === message.requestUri) this.#referred.delete(message.requestUri);
     this.#legs.set(callId, leg);
     this.#over.delete(callId);
     return leg;
+  }
+
+  /** The leg whose place an INVITE is to take. */
+  #formerOf(direction: TraceDirection, invite: SipRequest): Leg | undefined {
+    if (direction === "received") return this.#legs.get(replacedCallId(invite) ?? "");
+    // RFC 3515 §2.4.3: its target is what the REFER has named
+    const former = this.#referred.get(invite.requestUri);
+    this.#referred.delete(invite.requestUri);
+    return former;
   }
 
   #isWanted({ headers }: SipRequest): boolean {
@@ -278,65 +203,50 @@ export class CallTrace {
     );
   }
 
-  /** Takes note of what a message changes. */
-  #follow(leg: Leg, direction: LadderStep["direction"], message: SipMessage): void {
-    const { sequence, method } = message.headers.cseq;
-    const isOurs = direction === "sent";
-    if (message.type === "response") {
-      const key = requestKey(!isOurs, sequence, method);
-      if (method === "INVITE") followInvite(leg, message.statusCode, message.headers.to.tag);
-      if (message.statusCode < 200) return;
-      // §17.1.1.3, §13.2.2.4: every final response to an INVITE has an ACK
-      if (leg.open.delete(key) && method === "INVITE") leg.open.add(ackKey(!isOurs, sequence));
-      if (method === "BYE" && message.statusCode < 300) leg.state = "bye";
-      return;
+  #add(
+    leg: Leg,
+    { direction, message, flow }: {
+      readonly direction: TraceDirection;
+      readonly message: SipMessage;
+      readonly flow: Flow;
+    },
+    now: Millis,
+  ): void {
+    const { call, size } = leg;
+    const isNew = leg.add(direction, message, flow, now);
+    this.#steps += leg.size - size;
+    call.touchedAt = now;
+    if (isNew && direction === "received" && message.type === "request") {
+      this.#receiveRequest(leg, message);
     }
-    if (method === "ACK") return void leg.open.delete(ackKey(isOurs, sequence));
-    if (method === "REFER") this.#refer(leg, direction, message);
-    if (method === "INVITE") {
-      leg.invited = Math.max(leg.invited, sequence);
-      // With a password this time, perhaps
-      if (message.headers.to.tag === undefined && leg.state === "setup") leg.call.end = undefined;
-    }
-    if (!leg.seen.has(identityOf(direction, message))) {
-      leg.open.add(requestKey(isOurs, sequence, method));
-    }
+    while (this.#steps > this.#stepsMax && this.#legs.size > 1) this.#dropOldest();
+    // Its own messages may have been one too many
+    if (this.#legs.has(leg.callId)) this.#schedule(call, now);
   }
 
-  /** RFC 3515 §2.4.3: the INVITE that follows is of the same call. */
-  #refer(leg: Leg, direction: LadderStep["direction"], request: SipRequest): void {
-    if (direction === "sent") return;
+  #receiveRequest(leg: Leg, request: SipRequest): void {
+    // Refused before, the caller tries again: with the right password, perhaps
+    if (request.method === "INVITE" && leg.state === "setup") leg.call.end = undefined;
+    if (request.method !== "REFER") return;
     if (leg.referTo !== undefined) this.#referred.delete(leg.referTo);
     leg.referTo = parseRefer(request).uri;
     this.#referred.set(leg.referTo, leg);
   }
 
-  #add(leg: Leg, step: LadderStep): void {
-    leg.steps.push(step);
-    this.#steps++;
-    if (leg.steps.length > LEG_STEPS_MAX) {
-      leg.steps.splice(KEPT_FIRST, 1);
-      leg.leftOut++;
-      this.#steps--;
-    }
-    while (this.#steps > this.#stepsMax && this.#legs.size > 1) this.#dropOldest();
-  }
-
   /** A call has ended. A leg that only seemed to be of another call ends for itself. */
-  #end(leg: Leg, end: CallEnding): void {
+  #end(leg: Leg, end: Ending): void {
     const { call } = leg;
-    if (call.legs[0] === leg) {
-      call.end = end;
-      return this.#schedule(call, end.at);
+    if (call.legs[0] !== leg) {
+      call.legs.splice(call.legs.indexOf(leg), 1);
+      leg.call = { legs: [leg], end: undefined, touchedAt: end.at };
     }
-    call.legs.splice(call.legs.indexOf(leg), 1);
-    leg.call = { legs: [leg], end, touchedAt: end.at };
+    leg.call.end = end;
     this.#schedule(call, end.at);
     this.#schedule(leg.call, end.at);
   }
 
   #schedule(call: TracedCall, now: Millis): void {
-    const isSettled = call.legs.every((leg) => leg.open.size === 0);
+    const isSettled = call.legs.every((leg) => leg.isSettled);
     if (call.end !== undefined) {
       return this.#deadlines.set(call, isSettled ? now : call.end.at + SETTLE);
     }
@@ -347,8 +257,7 @@ export class CallTrace {
   #dropOldest(): void {
     for (const { call } of this.#legs.values()) {
       this.#dropped += call.legs.length;
-      this.#forget(call);
-      return;
+      return this.#forget(call);
     }
   }
 
@@ -356,9 +265,10 @@ export class CallTrace {
     this.#deadlines.delete(call);
     for (const leg of call.legs) {
       this.#legs.delete(leg.callId);
-      this.#steps -= leg.steps.length;
-      if (leg.referTo !== undefined && this.#referred.get(leg.referTo) === leg) {
-        this.#referred.delete(leg.referTo);
+      this.#steps -= leg.size;
+      const { referTo } = leg;
+      if (referTo !== undefined && this.#referred.get(referTo) === leg) {
+        this.#referred.delete(referTo);
       }
       this.#over.set(leg.callId, leg.invited);
     }
@@ -369,58 +279,8 @@ export class CallTrace {
   }
 }
 
-function followInvite(leg: Leg, statusCode: number, toTag: string | undefined): void {
-  if (statusCode >= 200) leg.status = statusCode;
-  // Another INVITE is refused within a call, and the call goes on
-  if (statusCode > 100 && statusCode < 300 && toTag !== undefined && leg.state === "setup") {
-    leg.state = "up";
-  }
-}
-
-function textOf(leg: Leg, direction: LadderStep["direction"], message: SipMessage): string {
-  const identity = identityOf(direction, message);
-  const text = traceLine(message);
-  if (leg.seen.has(identity)) return `${text} · again`;
-  if (leg.seen.size < LEG_STEPS_MAX) leg.seen.add(identity);
-  return text;
-}
-
-/** What a repetition has in common with what it repeats. */
-function identityOf(direction: LadderStep["direction"], message: SipMessage): string {
-  const { headers } = message;
-  const start = message.type === "request" ? message.method : `${message.statusCode}`;
-  const { via, cseq, to } = headers;
-  const parts = [via.branch, cseq.sequence, cseq.method, to.tag, headers.get("RSeq")];
-  return [direction, start, ...parts].join(" ").slice(0, CALL_ID_MAX);
-}
-
-function requestKey(isOurs: boolean, sequence: number, method: string): string {
-  return `${isOurs ? "sent" : "received"} ${sequence} ${method}`;
-}
-
-function ackKey(isOurs: boolean, sequence: number): string {
-  return requestKey(isOurs, sequence, "ACK");
-}
-
-/** The Call-ID of the leg whose place an INVITE is to take. */
-function replacedCallId({ headers }: SipRequest): string | undefined {
-  const value = headers.get("Replaces");
-  if (value === undefined) return undefined;
-  try {
-    return parseReplaces(value).callId;
-  } catch (error) {
-    if (error instanceof SipParseError) return undefined;
-    throw error;
-  }
-}
-
-function nameOf(uri: string): string {
-  const { user, host } = uriParts(uri);
-  return (user === "" ? host : user).slice(0, CALL_ID_MAX);
-}
-
-/** How a leg ended of whose end nobody has told. */
-function endOfSilence({ legs, touchedAt }: TracedCall): CallEnding {
+/** How a call ended of whose end nobody has told. */
+function endOfSilence({ legs, touchedAt }: TracedCall): Ending {
   const last = legs.at(-1);
   const ending = { call: undefined, at: touchedAt };
   if (last?.state === "bye") return { ...ending, text: "ended by BYE", isGood: true };
@@ -430,8 +290,14 @@ function endOfSilence({ legs, touchedAt }: TracedCall): CallEnding {
   return { ...ending, text, isGood: false };
 }
 
-function ladderOf(leg: Leg, end: CallEnding): Ladder {
-  const { callId, from, to, startedAt, steps, leftOut } = leg;
-  const call = end.call === undefined ? {} : { call: end.call };
-  return { callId, ...call, from, to, startedAt, steps, leftOut, end: end.text };
+/** The Call-ID of the leg whose place an INVITE is to take, where it names one. */
+function replacedCallId({ headers }: SipRequest): string | undefined {
+  const value = headers.get("Replaces");
+  if (value === undefined) return undefined;
+  try {
+    return parseReplaces(value).callId;
+  } catch (error) {
+    if (error instanceof SipParseError) return undefined;
+    throw error;
+  }
 }

@@ -59,7 +59,9 @@ function notesOf(message: SipMessage): string[] {
   const notes: string[] = [];
   for (const name of TOLD) {
     const value = headers.get(name);
-    if (value !== undefined && value !== "") notes.push(`${name}: ${cut(value)}`);
+    if (value !== undefined && value !== "" && !isSaid(name, value)) {
+      notes.push(`${name}: ${cut(value)}`);
+    }
   }
   if (message.type === "request") {
     // The rest of the URI may hold what joins a call
@@ -74,6 +76,11 @@ function notesOf(message: SipMessage): string[] {
   }
   const body = bodyNote(headers, message.body);
   return body === undefined ? notes : [body, ...notes];
+}
+
+/** What Session-Expires or the method says already. RFC 4028 §9, RFC 3515 §2.4.4 */
+function isSaid(name: string, value: string): boolean {
+  return name === "Require" ? /^timer$/i.test(value) : name === "Event" && /^refer\b/i.test(value);
 }
 
 /** What the body is; digits of INFO are not told, which may be a PIN. */

@@ -92,6 +92,80 @@ describe("voicegw serve", () => {
     await server.says(/→ 127\.0\.0\.1:\d+ 200 OK \(OPTIONS\)/);
   });
 
+  test("draws no ladder, and looks at no message, unless asked", async () => {
+    const { server, caller } = await serve(ECHO);
+    const { call, answer } = await caller.establish();
+    caller.bye(call, answer);
+    await server.says(/caller_hangup/);
+    server.signal("SIGTERM");
+    await server.exited;
+    expect(server.stderr()).not.toContain("adder");
+  });
+
+  test("draws a ladder behind the line of each call with --ladder", async () => {
+    const pretty = `${ECHO}log: { format: pretty }\n`;
+    const { server, caller } = await serve(pretty, { args: ["--ladder"] });
+    const { call, answer } = await caller.establish();
+    caller.bye(call, answer);
+    await server.says(/200 OK \(BYE\)/);
+    const lines = server.stderr().split("\n");
+    const at = lines.findIndex((line) => line.includes("raw → 100 · route hear"));
+    expect(lines.slice(at + 1).map((line) => line.replace(/\d+ ms/, "N ms"))).toEqual([
+      expect.stringMatching(
+        /^ {2}\d\d:\d\d:\d\d\.\d{3} {2}raw → 100 · udp:\/\/127\.0\.0\.1:\d+ · caller_hangup/,
+      ),
+      `  Call-ID: ${call.callId}`,
+      expect.stringMatching(
+        /^ +N ms {2}◀── {2}INVITE sip:100@127\.0\.0\.1:\d+ · SDP 127\.0\.0\.1:9$/,
+      ),
+      expect.stringMatching(/^ +N ms {2}──▶ {2}100 Trying \(INVITE\)$/),
+      expect.stringMatching(/^ +N ms {2}──▶ {2}180 Ringing \(INVITE\)$/),
+      expect.stringMatching(/^ +N ms {2}──▶ {2}200 OK \(INVITE\) · SDP 127\.0\.0\.1:31\d{3}/),
+      expect.stringMatching(/^ +N ms {2}◀── {2}ACK sip:/),
+      expect.stringMatching(/^ +N ms {2}◀── {2}BYE sip:/),
+      expect.stringMatching(/^ +N ms {2}──▶ {2}200 OK \(BYE\)$/),
+      "",
+    ]);
+  });
+
+  test("draws those of some calls alone with --ladder and a text", async () => {
+    const { server, caller } = await serve(BUSY, { args: ["--ladder", "+1555"] });
+    for (const uri of ["sip:100@127.0.0.1", "sip:+15551@127.0.0.1"]) {
+      const call = caller.invite({ uri });
+      caller.ack(call, await caller.final(call));
+    }
+    await server.says(/"ladder":/);
+    const ladders = linesOf(server).filter((line) => "ladder" in line);
+    expect(ladders.map((line) => line["to"])).toEqual(["+15551"]);
+  });
+
+  test("writes a ladder as one object, of failed calls alone", async () => {
+    const log = "log: { format: json, ladder: failed }\n";
+    const routes = "routes: [{ when: { user: good }, exec: [cat] }, { name: busy, reject: 486 }]\n";
+    const { server, caller } = await serve(`${LISTEN}${routes}${log}`);
+    const good = await caller.establish({ uri: "sip:good@127.0.0.1" });
+    caller.bye(good.call, good.answer);
+    await caller.final(good.call, "BYE");
+    const call = caller.invite();
+    caller.ack(call, await caller.final(call));
+    await server.says(/"ladder":/);
+    const [line, ...more] = linesOf(server).filter((one) => "ladder" in one);
+    expect(more).toEqual([]);
+    expect(line).toMatchObject({
+      message: "Ladder",
+      call_id: call.callId,
+      from: "raw",
+      to: "100",
+      end: 'refused with 486: route "busy" rejects',
+      ladder: [
+        { ms: 0, direction: "received", message: expect.stringMatching(/^INVITE sip:100@/) },
+        { direction: "sent", message: "100 Trying (INVITE)" },
+        { direction: "sent", message: "486 Busy Here (INVITE)" },
+        { direction: "received", message: expect.stringMatching(/^ACK sip:100@/) },
+      ],
+    });
+  });
+
   test("refuses a flood with few lines", async () => {
     const { server, caller } = await serve(BUSY);
     for (let count = 0; count < 40; count++) {

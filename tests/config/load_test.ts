@@ -43,7 +43,7 @@ describe("the smallest file", () => {
     });
     expect(config.limits)
       .toEqual({ calls: 500, calls_per_second: 300, duration: 14_400_000, setup: 60_000 });
-    expect(config.log).toEqual({ level: "info" });
+    expect(config.log).toEqual({ level: "info", ladder: "off" });
   });
 
   test("has one route that takes every call", () => {

@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { configFrom } from "../../src/config/load.ts";
 import {
   type GatewayConfig,
@@ -10,6 +8,7 @@ import {
 } from "../support/gateway.ts";
 import { RawCaller, rtpTargetOf, sdpOf } from "../support/raw_caller.ts";
 import { RtpPeer } from "../support/rtp_peer.ts";
+import { SilentPipe } from "../support/silent_pipe.ts";
 
 /** Closed after each test, whatever became of it. */
 const open: { close(): unknown }[] = [];
@@ -41,18 +40,13 @@ async function openRtp(address?: string): Promise<RtpPeer> {
 }
 
 describe("the end of a call", () => {
-  let folder: string;
+  let pipe: SilentPipe;
 
   beforeAll(() => {
-    folder = mkdtempSync(`${tmpdir()}/voicegw-ends-`);
-    // Nobody writes into the pipe: a call for it rings until the caller gives up
-    Bun.spawnSync(["mkfifo", `${folder}/never.wav`]);
+    pipe = new SilentPipe();
   });
 
-  afterAll(() => {
-    Bun.spawnSync(["timeout", "1", "sh", "-c", `: > ${folder}/never.wav`]);
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => pipe.close());
 
   test("by the caller's BYE", async () => {
     const { server, caller } = await start();
@@ -64,7 +58,7 @@ describe("the end of a call", () => {
   });
 
   test("by the caller's CANCEL while it rings", async () => {
-    const { server, caller } = await start({ routes: [{ play: `${folder}/never.wav` }] });
+    const { server, caller } = await start({ routes: [{ play: pipe.path }] });
     const call = caller.invite();
     await caller.status(call, 180);
     caller.cancel(call);
@@ -77,7 +71,7 @@ describe("the end of a call", () => {
   });
 
   test("by the stop of the gateway while it rings: 503", async () => {
-    const { server, caller } = await start({ routes: [{ play: `${folder}/never.wav` }] });
+    const { server, caller } = await start({ routes: [{ play: pipe.path }] });
     const call = caller.invite();
     await caller.status(call, 180);
     await server.stop();
@@ -89,7 +83,7 @@ describe("the end of a call", () => {
 
   test("by a handler that does not start in time: 503", async () => {
     const { server, caller } = await start({
-      routes: [{ play: `${folder}/never.wav` }],
+      routes: [{ play: pipe.path }],
       limits: { setup: "1s" },
     });
     const call = caller.invite();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import type { CallRecord } from "../../src/call/call_record.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 import { peerTest } from "../support/peers.ts";
+import { SilentPipe } from "../support/silent_pipe.ts";
 import { Baresip, type BaresipOptions } from "./baresip.ts";
 import { correlations, sweep } from "./sound.ts";
 
@@ -33,17 +34,17 @@ const PACKETS_TOLERANCE = 10;
 describe("baresip calls the gateway", () => {
   let server: RunningGateway;
   let folder: string;
+  let pipe: SilentPipe;
 
   beforeAll(async () => {
     folder = mkdtempSync(`${tmpdir()}/voicegw-peers-`);
-    // Nobody writes into the pipe: a call for it rings until the caller gives up
-    Bun.spawnSync(["mkfifo", `${folder}/never.wav`]);
+    pipe = new SilentPipe();
     server = await startGateway({
       routes: [
         { when: { user: "cat" }, exec: ["cat"] },
         { when: { user: "short" }, exec: ["sleep", "0.5"] },
         { when: { user: "keys" }, exec: ["sh", "-c", `cat <&3 >${folder}/events`] },
-        { when: { user: "slow" }, play: `${folder}/never.wav` },
+        { when: { user: "slow" }, play: pipe.path },
         { when: { user: "busy" }, reject: 486 },
         { when: { user: "echo" }, echo: true },
       ],
@@ -51,8 +52,7 @@ describe("baresip calls the gateway", () => {
   });
 
   afterAll(async () => {
-    // Whoever still waits to read from the pipe gets an end of file
-    Bun.spawnSync(["timeout", "1", "sh", "-c", `: > ${folder}/never.wav`]);
+    pipe.close();
     await server.stop();
     rmSync(folder, { recursive: true });
   });

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import type { CallRecord } from "../../src/call/call_record.ts";
 import { type RunningGateway, startGateway } from "../support/gateway.ts";
 import { missingPeers } from "../support/peer_table.ts";
 import { peerTest } from "../support/peers.ts";
+import { SilentPipe } from "../support/silent_pipe.ts";
 import { Baresip } from "./baresip.ts";
 import { type RunningKamailio, startKamailio } from "./kamailio.ts";
 import { runSipp, type SippOptions } from "./sipp.ts";
@@ -38,17 +37,15 @@ describe("calls through Kamailio, RFC 3261 §16.12", () => {
   /** Refuses every call for itself. */
   let full: RunningGateway;
   let kamailio: RunningKamailio | undefined;
-  let folder: string;
+  let pipe: SilentPipe;
 
   beforeAll(async () => {
-    folder = mkdtempSync(`${tmpdir()}/voicegw-peers-`);
-    // Nobody writes into the pipe: a call for it rings until the caller gives up
-    Bun.spawnSync(["mkfifo", `${folder}/never.wav`]);
+    pipe = new SilentPipe();
     const room = (name: string) => ({ "X-Room-ID": name, "X-Tenant-ID": "127.0.0.1" });
     server = await startGateway({
       routes: [
         { name: "blue", when: room("blue"), echo: true },
-        { name: "slow", when: room("slow"), play: `${folder}/never.wav` },
+        { name: "slow", when: room("slow"), play: pipe.path },
         { name: "short", when: room("short"), exec: ["sleep", "0.3"] },
       ],
     });
@@ -58,11 +55,9 @@ describe("calls through Kamailio, RFC 3261 §16.12", () => {
   });
 
   afterAll(async () => {
-    // Whoever still waits to read from the pipe gets an end of file
-    Bun.spawnSync(["timeout", "1", "sh", "-c", `: > ${folder}/never.wav`]);
+    pipe.close();
     await kamailio?.stop();
     await Promise.all([server.stop(), full.stop()]);
-    rmSync(folder, { recursive: true });
   });
 
   /** The address of Kamailio, as a URI has it. */

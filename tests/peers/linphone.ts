@@ -15,7 +15,8 @@ import { RATE } from "./sound.ts";
 /** What is to be run. */
 export interface LinphoneOptions {
   readonly transport: "udp" | "tcp" | "tls";
-  readonly codec: "PCMU" | "PCMA";
+  /** Where it listens, at SIP's own port. Default: any port of 127.0.0.1. */
+  readonly address?: string;
   /** What it says, at {@link RATE}; silence follows. */
   readonly sound: Int16Array;
   /** Whether it takes calls by itself. Default: it rings. */
@@ -28,6 +29,7 @@ type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
 const TIMEOUT_MS = 25_000;
 const START_MS_MAX = 8_000;
+const SIP_PORT = 5060;
 const PROMPT = /linphonec> /;
 
 /** Certificates that it trusts. */
@@ -54,11 +56,16 @@ export class Linphone {
     // Without a place for its calls it does not even listen
     mkdirSync(`${folder}/.local/share/linphone`, { recursive: true });
     mkdirSync(`${folder}/.config/linphone`, { recursive: true });
-    const ports = { sip: await freePort(), rtp: await freePortPair() };
+    const { address } = options;
+    const at = {
+      address: address ?? "127.0.0.1",
+      port: address === undefined ? await freePort() : SIP_PORT,
+      rtpPort: await freePortPair(),
+    };
     writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
-    writeFileSync(`${folder}/configuration`, configuration(options, ports));
+    writeFileSync(`${folder}/configuration`, configuration(options, at));
     const { transport, answers = false } = options;
-    const uri = `sip:linphone@127.0.0.1:${ports.sip};transport=${transport}`;
+    const uri = `sip:linphone@${at.address}:${at.port};transport=${transport}`;
     const auto = answers ? ["-a"] : [];
     const child = Bun.spawn(["linphonec", "-c", "configuration", ...auto], {
       cwd: folder,
@@ -118,17 +125,17 @@ export class Linphone {
 }
 
 function configuration(
-  { transport, codec }: LinphoneOptions,
-  ports: { readonly sip: number; readonly rtp: number },
+  { transport }: LinphoneOptions,
+  at: { readonly address: string; readonly port: number; readonly rtpPort: number },
 ): string {
-  const port = (name: string) => transport === name ? ports.sip : 0;
+  const port = (name: string) => transport === name ? at.port : 0;
   return [
     "[sip]",
     `sip_port=${port("udp")}`,
     `sip_tcp_port=${port("tcp")}`,
     `sip_tls_port=${port("tls")}`,
-    "bind_address=127.0.0.1",
-    "contact=sip:linphone@127.0.0.1",
+    `bind_address=${at.address}`,
+    `contact=sip:linphone@${at.address}`,
     `root_ca=${TLS}ca.pem`,
     // Its TLS library knows no addresses in certificates
     "verify_server_cn=0",
@@ -137,17 +144,13 @@ function configuration(
     "use_ipv6=0",
     "ipv6_migration_done=1",
     "[rtp]",
-    `audio_rtp_port=${ports.rtp}`,
+    `audio_rtp_port=${at.rtpPort}`,
     "[net]",
-    "mtu=0",
+    // Else it looks for it for a second before each call
+    "mtu=1500",
     "[sound]",
     "echocancellation=0",
     "agc=0",
-    "[audio_codec_0]",
-    `mime=${codec}`,
-    "rate=8000",
-    "channels=1",
-    "enabled=1",
     "",
   ].join("\n");
 }

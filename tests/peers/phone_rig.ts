@@ -76,7 +76,7 @@ export class PhoneRig {
   /** Starts a Linphone. */
   async linphone(options: Partial<LinphoneOptions> = {}): Promise<Linphone> {
     const sound = options.sound ?? sweep(SOUND_MS);
-    const phone = await Linphone.start({ transport: "udp", codec: "PCMU", ...options, sound });
+    const phone = await Linphone.start({ transport: "udp", ...options, sound });
     this.#open.push(phone);
     return phone;
   }

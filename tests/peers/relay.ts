@@ -16,11 +16,14 @@ import type { SocketAddress } from "../../src/base/socket_address.ts";
  */
 export type RelayCut = "as_is" | "fragments" | "together" | "kept_alive";
 
-/** What a relay does. */
+/**
+ * What a relay does. Where it speaks TLS for somebody, the messages say so, and where it listens for
+ * somebody, they name its own port.
+ */
 export interface RelayOptions {
   /** Where it connects to. */
   readonly to: SocketAddress;
-  /** Which side speaks TLS; default: none. Then messages say so, too. */
+  /** Which side speaks TLS; default: none. */
   readonly tls?: "listener" | "connection";
   readonly cut?: RelayCut;
 }
@@ -42,7 +45,19 @@ const TLS_FOLDER = new URL("../support/tls/", import.meta.url).pathname;
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { to, tls, cut = "as_is" } = options;
   const sockets = new Set<Socket>();
-  const accept = (near: Socket): void => {
+  const server = tls === "listener"
+    ? createTlsServer({
+      cert: readFileSync(`${TLS_FOLDER}server.pem`),
+      key: readFileSync(`${TLS_FOLDER}server.key`),
+    }, accept)
+    : createTcpServer(accept);
+  server.on("tlsClientError", () => {});
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const own = server.address();
+  if (own === null || typeof own === "string") throw new Error("The relay has no port");
+  const ownPort = own.port;
+
+  function accept(near: Socket): void {
     const far: Socket = tls === "connection"
       ? connectTls({
         host: to.address,
@@ -53,12 +68,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       : connectTcp(to.port, to.address);
     near.setNoDelay(true);
     far.setNoDelay(true);
-    const rename = tls === undefined ? asItIs : asTls;
     const write = writer(far, cut);
-    near.on("data", (data: Buffer) => write(rename(data)));
+    near.on("data", (data: Buffer) => write(tls === "connection" ? asTls(data) : data));
     far.on("data", (data: Buffer) => {
-      const passed = cut === "kept_alive" ? withoutPongs(data) : data;
-      near.write(tls === "listener" ? rename(passed) : passed);
+      if (tls === "listener") near.write(asTls(data, [to.port, ownPort]));
+      else near.write(cut === "kept_alive" ? withoutPongs(data) : data);
     });
     for (const [socket, other] of [[near, far], [far, near]] as const) {
       sockets.add(socket);
@@ -69,19 +83,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         other.end();
       });
     }
-  };
-  const server = tls === "listener"
-    ? createTlsServer({
-      cert: readFileSync(`${TLS_FOLDER}server.pem`),
-      key: readFileSync(`${TLS_FOLDER}server.key`),
-    }, accept)
-    : createTcpServer(accept);
-  server.on("tlsClientError", () => {});
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The relay has no port");
+  }
   return {
-    address: { address: "127.0.0.1", port: address.port },
+    address: { address: "127.0.0.1", port: ownPort },
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -89,15 +93,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   };
 }
 
-function asItIs(data: Buffer): Buffer {
-  return data;
-}
-
-/** Via and Contact name the transport; both words have three letters, so that no length changes. */
-function asTls(data: Buffer): Buffer {
+/** Transports have three letters and these ports five digits, so that no length changes. */
+function asTls(data: Buffer, [before, after] = [0, 0]): Buffer {
   return Buffer.from(
     data.toString("latin1").replaceAll("SIP/2.0/TCP", "SIP/2.0/TLS")
-      .replaceAll(/transport=TCP/gi, "transport=tls"),
+      .replaceAll(/transport=TCP/gi, "transport=tls")
+      .replaceAll(`127.0.0.1:${before}`, `127.0.0.1:${after}`),
     "latin1",
   );
 }
@@ -118,7 +119,9 @@ function writer(far: Socket, cut: RelayCut): (data: Buffer) => void {
       return (data) => {
         for (let start = 0; start < data.length; start += FRAGMENT_BYTES) {
           const fragment = data.subarray(start, start + FRAGMENT_BYTES);
-          sent = sent.then(() => new Promise((resolve) => far.write(fragment, () => resolve())))
+          sent = sent.then(() =>
+            new Promise<void>((resolve) => far.write(fragment, () => resolve()))
+          )
             // A turn of the loop each: the kernel would join them again
             .then(() => new Promise((resolve) => setTimeout(resolve, 1)));
         }

@@ -120,6 +120,7 @@ export async function startSippCallee(options: CommonOptions): Promise<SippCalle
   ]);
   const table = transport === "udp" ? "udp" : "tcp";
   await until(() => isOver() || isBound(table, port), START_MS_MAX, () => "SIPp does not listen");
+  if (isOver()) throw new Error(`SIPp does not start: ${(await result).output}`);
   if (transport !== "tls") {
     const suffix = transport === "tcp" ? ";transport=tcp" : "";
     return { uri: `sip:100@127.0.0.1:${port}${suffix}`, port, result };

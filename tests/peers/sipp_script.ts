@@ -19,6 +19,10 @@ export interface SippParts {
   readonly uri?: string;
   /** User part of the Contact. Default: `sipp`. */
   readonly contactUser?: string;
+  /** Contact of a response in place of SIPp's own. */
+  readonly contact?: string;
+  /** What the tag of a response to the first INVITE ends with: another fork of it. */
+  readonly fork?: string;
   /** SIPp asks again when no answer comes; default, but for ACK and provisional responses. */
   readonly isRepeated?: boolean;
 }
@@ -92,13 +96,15 @@ export function sdp(given: SippSdp = {}): readonly string[] {
 
 const LOCAL_TAG = ";tag=[pid]-[call_number]";
 /** Headers of a request of the peer that a response copies. */
-const COPIED = ["Via", "From", "To", "CSeq"] as const;
+const COPIED = ["Via", "From", "To", "Call-ID", "CSeq"] as const;
 
 /** One scenario in the making. Every method adds a step and returns the script. */
 export class SippScript {
   readonly #role: "caller" | "callee";
   readonly #steps: string[] = [];
   readonly #variables = new Set<string>();
+  #dialog: "first" | "other" = "first";
+  #isInDialog = false;
   #sequence = 0;
   #inviteSequence = 0;
   #invites = 0;
@@ -115,9 +121,13 @@ export class SippScript {
 
   /** A script that begins with an INVITE to SIPp, which it waits for. */
   static callee(): SippScript {
-    const script = new SippScript("callee");
-    script.receive("INVITE", { from: ["From:", "[^ ].*"], to: ["To:", "[^ ].*"] });
-    return script;
+    return new SippScript("callee").again();
+  }
+
+  /** Waits for the first INVITE once more: it was refused, and is tried in another way. */
+  again(): this {
+    this.#isInDialog = false;
+    return this.receive("INVITE", { from: ["From:", "[^ ].*"], to: ["To:", "[^ ].*"] });
   }
 
   /** Sends the INVITE of a new call; without a description unless it is given one. */
@@ -203,7 +213,9 @@ export class SippScript {
     if (isFirst) this.#isInDialog = true;
     const name = isFirst ? "FIRST" : method;
     const copied = Object.fromEntries(
-      COPIED.map((header) => [`${header.toLowerCase()}${name}`, [`${header}:`, "[^ ].*"] as const]),
+      COPIED.map((
+        header,
+      ) => [`${header.replace("-", "").toLowerCase()}${name}`, [`${header}:`, "[^ ].*"] as const]),
     );
     const attributes = [`request="${method}"`, ...(isFirst ? ['rrs="true"'] : [])];
     return this.#recv(attributes, { ...copied, ...keep });
@@ -224,8 +236,8 @@ export class SippScript {
       `SIP/2.0 ${status} ${phrase ?? PHRASES[status] ?? "Whatever"}`,
       `Via: [$via${method}]`,
       `From: [$from${method}]`,
-      `To: [$to${method}]${tag}`,
-      "Call-ID: [call_id]",
+      `To: [$to${method}]${tag}${parts.fork ?? ""}`,
+      `Call-ID: [$callid${method}]`,
       `CSeq: [$cseq${method}]`,
       ...(isInvite || method === "UPDATE" ? [contactOf(parts)] : []),
       ...contentLines(parts),
@@ -236,6 +248,16 @@ export class SippScript {
   /** Waits for a request and answers it with 200. */
   answer(method: string, parts: SippParts = {}): this {
     return this.receive(method).respond(method, 200, parts);
+  }
+
+  /**
+   * From here on requests belong to another dialog, which `invite` begins. For SIPp it is the same
+   * call: what stands before the slashes does not count.
+   */
+  inAnotherDialog(): this {
+    this.#dialog = "other";
+    this.#isInDialog = false;
+    return this;
   }
 
   /** Does nothing for a while. What comes meanwhile is a failure. */
@@ -261,8 +283,6 @@ export class SippScript {
     ].join("\n");
   }
 
-  #isInDialog = false;
-
   #requestLines(
     method: string,
     sequence: number,
@@ -275,7 +295,9 @@ export class SippScript {
     const uri = parts.uri ??
       (isInitial ? "sip:[service]@[remote_ip]:[remote_port]" : "[next_url]");
     const branch = `z9hG4bK-[pid]-[call_number]-${branchOf}-${sequence}`;
-    const caller = `"sipp" <sip:sipp@[local_ip]:[local_port]>${LOCAL_TAG}`;
+    const isOther = this.#dialog === "other";
+    const tag = isOther ? `${LOCAL_TAG}-other` : LOCAL_TAG;
+    const caller = `"sipp" <sip:sipp@[local_ip]:[local_port]>${tag}`;
     const callee = "<sip:[service]@[remote_ip]:[remote_port]>";
     const hasContact = ["INVITE", "UPDATE", "OPTIONS", "REFER"].includes(method);
     return [
@@ -285,7 +307,7 @@ export class SippScript {
       "Max-Forwards: 70",
       `From: ${isCallee ? `[$to]${LOCAL_TAG}` : caller}`,
       `To: ${isCallee ? "[$from]" : `${callee}${isInitial ? "" : "[peer_tag_param]"}`}`,
-      "Call-ID: [call_id]",
+      `Call-ID: ${isOther ? "other///" : ""}[call_id]`,
       `CSeq: ${sequence} ${method}`,
       ...(hasContact ? [contactOf(parts)] : []),
       ...(isInitial && method === "INVITE" ? ["X-Room-ID: [room]"] : []),
@@ -312,7 +334,8 @@ export class SippScript {
   }
 }
 
-function contactOf({ contactUser = "sipp" }: SippParts): string {
+function contactOf({ contactUser = "sipp", contact }: SippParts): string {
+  if (contact !== undefined) return `Contact: ${contact}`;
   return `Contact: <sip:${contactUser}@[local_ip]:[local_port];transport=[transport]>`;
 }
 

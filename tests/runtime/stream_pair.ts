@@ -190,6 +190,9 @@ export function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
+/** A runtime may open a few for itself at any time, once. */
+export const OWN_DESCRIPTORS = 4;
+
 /** Sockets of a local port that wait for us to close them: `CLOSE-WAIT`. */
 export function closeWaits(port: number): number {
   const hexPort = port.toString(16).toUpperCase().padStart(4, "0");

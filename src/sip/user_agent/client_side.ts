@@ -153,7 +153,6 @@ export class ClientSide {
     const dialog = Dialog.fromResponse(session.invite, response);
     const early = { dialog, order: new ProvisionalOrder() };
     calling.early.set(tag, early);
-    session.peerTakesUpdate ||= takesUpdate(response);
     return early;
   }
 

@@ -163,7 +163,7 @@ export class InDialogServer {
     if (session.referring !== undefined) outputs.push(...this.answerRefer(session, gone, now));
   }
 
-  /** A dialog of our INVITE that is not the session's: an early one, or that of a fork which we left. */
+  /** A dialog of our INVITE that is not the session's: an early one, or a fork that we left. */
   #receiveElsewhere(
     { session, dialog }: InDialog,
     received: Received,
@@ -256,7 +256,7 @@ export class InDialogServer {
     }
   }
 
-  /** §12.2.2: a target refresh request changes the target once it is accepted, and not when it is refused. */
+  /** §12.2.2: an accepted target refresh request changes the target; a refused one, nothing. */
   #refreshTarget({ request }: PendingRequest): void {
     const dialog = this.#context.sessions.byDialog(request)?.dialog;
     dialog?.refreshTarget(request.headers.contact?.uri);

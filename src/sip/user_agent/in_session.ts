@@ -49,8 +49,6 @@ export function sendBye(
   now: Millis,
 ): UserAgentOutput[] {
   if (session.dialog === undefined) return [];
-  session.timer = undefined;
-  session.retryAt = undefined;
   const headers = session.byeHeaders;
   return sendInSession(context, session, { method: "BYE", headers, purpose: "bye" }, now);
 }

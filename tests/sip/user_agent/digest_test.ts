@@ -278,6 +278,7 @@ describe("RFC 3261 §22.2 requests outside of sessions", () => {
     one.answer(one.lastRequest("REGISTER"), 401, { tag: "x", lines: [SERVER] });
     const second = one.lastRequest("REGISTER");
     expect(second.headers.cseq.sequence).toBe(2);
+    expect(second.headers.from.tag).toBe("t");
     expect(second.headers.get("Contact")).toBe("<sip:us@192.0.2.1:5060>;expires=600");
     expect(isRight(second)).toBe(true);
     one.answer(second, 200);
@@ -290,13 +291,16 @@ describe("RFC 3261 §22.2 requests outside of sessions", () => {
     expect(isRight(third)).toBe(true);
   });
 
-  test("without credentials 401 is the response; nothing is left of the request", () => {
-    const one = new OneAgent();
-    const options = { ...register, credentials: undefined };
-    one.act((agent, now) => agent.request(options, now).outputs);
-    one.answer(one.lastRequest("REGISTER"), 401, { tag: "x", lines: [SERVER] });
-    expect(one.told("response").map(({ statusCode }) => statusCode)).toEqual([401]);
-    expect(one.agent.size.requests).toBe(0);
+  test("without credentials or hash functions 401 is the response; nothing is left", () => {
+    const rows = [[{}, undefined], [{ hash: undefined }, credentials]] as const;
+    for (const [options, given] of rows) {
+      const one = new OneAgent(options as object);
+      const request = { ...register, credentials: given };
+      one.act((agent, now) => agent.request(request, now).outputs);
+      one.answer(one.lastRequest("REGISTER"), 401, { tag: "x", lines: [SERVER] });
+      expect(one.told("response").map(({ statusCode }) => statusCode)).toEqual([401]);
+      expect(one.agent.size.requests).toBe(0);
+    }
   });
 
   test("§8.1.3.1: no response counts as 408, no way to send as 503", () => {

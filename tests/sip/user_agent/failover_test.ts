@@ -128,6 +128,17 @@ describe("RFC 3261 §9.1 CANCEL of an INVITE with several destinations", () => {
     expect(cancel.message.headers.get("Via")).toBe(second.headers.get("Via") as string);
   });
 
+  test("goes to the address of the hop, where that is not the far end of its flow", () => {
+    const hop = {
+      flow: flowTo({ address: "192.0.2.99", port: 5060 }),
+      to: HOPS[0]?.to as Hop["to"],
+    };
+    const { one, session } = calling({}, [hop]);
+    one.answer(one.lastRequest("INVITE"), 180, { tag: "bob" });
+    one.act((agent, now) => agent.cancel(session, [], now));
+    expect(one.last("CANCEL").to).toEqual(hop.to);
+  });
+
   test("waits for a provisional response of that hop, whatever the one before said", () => {
     const { one, session } = calling();
     one.answer(one.lastRequest("INVITE"), 100);

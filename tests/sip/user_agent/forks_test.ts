@@ -109,6 +109,8 @@ describe("RFC 3261 §13.2.2.4 an INVITE of ours that a proxy forked", () => {
     one.answer(one.lastRequest("CANCEL"), 200);
     one.answer(invite, 200, { tag: "bob", body: ANSWER });
     expect(named(one.take())).toEqual(["ACK bob", "BYE bob"]);
+    expect(one.ask(one.peerDialog(session, invite, "bob"), "INFO")?.statusCode).toBe(481);
+    one.take();
     one.answer(invite, 200, { tag: "bob", body: ANSWER });
     one.answer(invite, 200, { tag: "carol", body: ANSWER });
     expect(named(one.take())).toEqual(["ACK bob", "ACK carol", "BYE carol"]);
@@ -124,7 +126,9 @@ describe("RFC 3261 §13.2.2.4 an INVITE of ours that a proxy forked", () => {
   test("a 2xx that cannot be used fails the call instead of keeping it for ever", () => {
     const { one, invite } = calling();
     one.answer(invite, 200, { tag: "bob", contact: "<sip:broken", body: ANSWER });
-    expect(one.told("rejected").map(({ statusCode }) => statusCode)).toEqual([502]);
+    one.answer(invite, 200, { tag: "bob", contact: "<sip:broken", body: ANSWER });
+    expect(one.told("rejected").map(({ statusCode, reasonPhrase }) => [statusCode, reasonPhrase]))
+      .toEqual([[502, "Bad Gateway"]]);
     expect(one.told("terminated")).toHaveLength(1);
     // Another fork may still answer: it is left
     one.take();
@@ -149,6 +153,7 @@ describe("RFC 3261 §13.2.2.4 an INVITE of ours that a proxy forked", () => {
     }
     expect(headers.getAll("Via")).toEqual(invite.headers.getAll("Via").slice(0, 1));
     expect(headers.cseq).toEqual({ sequence: 1, method: "CANCEL" });
+    expect([invite.headers.maxForwards, headers.maxForwards]).toEqual([70, 70]);
     one.answer(one.lastRequest("CANCEL"), 200);
     one.answer(invite, 487, { tag: "bob" });
     expect(one.told("rejected").map(({ statusCode }) => statusCode)).toEqual([487]);
@@ -162,6 +167,21 @@ describe("RFC 3261 §13.2.2.4 an INVITE of ours that a proxy forked", () => {
     one.run(100_000);
     expect(one.toldAt("rejected")).toEqual([33_000]);
     expect(one.agent.size).toEqual({ sessions: 0, requests: 0, transactions: 0 });
+  });
+
+  test("cancelling again, or after the answer, changes nothing", () => {
+    const { one, session, invite } = calling();
+    one.answer(invite, 180, { tag: "bob" });
+    one.act((agent, now) => agent.cancel(session, [], now));
+    one.act((agent, now) => agent.cancel(session, [], now));
+    one.answer(invite, 183, { tag: "bob" });
+    expect(one.takeNames()).toEqual(["CANCEL"]);
+    const other = calling();
+    other.one.answer(other.invite, 200, { tag: "bob" });
+    other.one.take();
+    other.one.act((agent, now) => agent.cancel(other.session, [], now));
+    expect(other.one.takeNames()).toEqual([]);
+    expect(other.one.agent.dialogOf(other.session)).toBeDefined();
   });
 
   test("hanging up before the answer cancels", () => {

@@ -172,6 +172,8 @@ describe("RFC 3311 UPDATE", () => {
     expect(message.headers.has("Contact")).toBe(true);
     answerOffer(one, dialog);
     expect(one.instants("200 UPDATE")).toHaveLength(1);
+    expect(one.ask(dialog, "UPDATE", { body: OFFER })).toBeUndefined();
+    expect(one.told("offer")).toHaveLength(2);
   });
 
   test("§5.2 a second offer while the first is unanswered: 500 with Retry-After", () => {
@@ -235,6 +237,8 @@ describe("RFC 3311 UPDATE", () => {
     one.answer(request, 200, { body: OFFER });
     expect(one.told("reinvite_accepted")).toHaveLength(1);
     expect(one.takeNames()).toEqual([]);
+    reinvite(one, dialog);
+    expect(one.takeNames()).toEqual(["INVITE"]);
   });
 
   test("§5.1 ours that meets 491 is tried again later; 481 and no answer end the dialog", () => {

@@ -78,6 +78,27 @@ describe("RFC 3262 §4 reliable provisional responses of the peer", () => {
     expect(one.lastRequest("BYE").headers.cseq.sequence).toBe(4);
   });
 
+  test("one with another Contact moves the target of its early dialog", () => {
+    const { one, invite } = calling();
+    one.answer(invite, 180, reliable(1));
+    one.answer(invite, 183, { ...reliable(2), contact: "<sip:bob@192.0.2.9>" });
+    expect(one.last("PRACK").to.address).toBe("192.0.2.9");
+  });
+
+  test("one without a To tag makes no dialog, and is told", () => {
+    const { one, invite } = calling();
+    one.answer(invite, 180, { lines: ["Require: 100rel", "RSeq: 1"] });
+    expect(one.takeNames()).toEqual([]);
+    expect(one.told("progress")).toHaveLength(1);
+  });
+
+  test("RFC 6086: an INFO in an early dialog is answered and told", () => {
+    const { one, session, invite } = calling();
+    one.answer(invite, 183, { tag: "bob" });
+    expect(one.ask(one.peerDialog(session, invite, "bob"), "INFO")?.statusCode).toBe(200);
+    expect(one.told("info")).toHaveLength(1);
+  });
+
   test("one without a usable RSeq gets no PRACK, and does no harm", () => {
     const { one, invite } = calling();
     for (const rseq of ["0", "x", "4294967296"]) one.answer(invite, 183, reliable(rseq));

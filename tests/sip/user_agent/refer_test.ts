@@ -42,6 +42,8 @@ describe("RFC 3515 our REFER", () => {
     expect(refer.headers.has("Contact")).toBe(true);
     expect(refer.headers.cseq).toEqual({ sequence: 2, method: "REFER" });
     expect(refer.headers.to.tag).toBe("bob");
+    expect(refer.headers.values("Allow")).toContain("NOTIFY");
+    expect(refer.headers.values("Supported")).toContain("norefersub");
   });
 
   test("RFC 3891 §6.1: Replaces stands escaped in the URI", () => {
@@ -307,13 +309,26 @@ describe("RFC 3515 §2.4 the peer's REFER", () => {
   });
 
   test("the BYE of either side ends the subscription with the session", () => {
+    for (const who of ["we", "peer"]) {
+      const { one, dialog } = asked();
+      accept(one, dialog);
+      if (who === "we") one.act((agent, now) => agent.hangup(dialog.session, [], now));
+      else one.ask(dialog, "BYE");
+      one.take();
+      tell(one, dialog, 200);
+      expect(one.takeNames()).toEqual([]);
+      one.run(300_000);
+      expect(one.agent.size).toEqual({ sessions: 0, requests: 0, transactions: 0 });
+    }
+  });
+
+  test("an answer has the owner's headers; without a REFER there is nothing to answer", () => {
     const { one, dialog } = asked();
-    accept(one, dialog);
-    one.ask(dialog, "BYE");
     one.take();
-    tell(one, dialog, 200);
-    expect(one.takeNames()).toEqual([]);
-    one.run(300_000);
-    expect(one.agent.size).toEqual({ sessions: 0, requests: 0, transactions: 0 });
+    for (const headers of [[["X-A", "1"] as const], []]) {
+      one.act((agent, now) => agent.answerRefer(dialog.session, { statusCode: 603, headers }, now));
+    }
+    expect(one.takeNames()).toEqual(["603 REFER"]);
+    expect(one.last("603 REFER").message.headers.get("X-A")).toBe("1");
   });
 });

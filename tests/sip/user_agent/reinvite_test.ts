@@ -142,6 +142,19 @@ describe("RFC 3261 §14.1 our re-INVITE", () => {
     expect(one.told("accepted")).toHaveLength(1);
   });
 
+  test("a 2xx of very long ago is not taken for another fork", () => {
+    const one = new OneAgent();
+    const dialog = one.callAnswered();
+    const first = one.lastRequest("INVITE");
+    for (let times = 0; times < 10; times++) {
+      reinvite(one, dialog);
+      one.answer(one.lastRequest("INVITE"), 200, { body: OFFER });
+    }
+    one.take();
+    one.answer(first, 200, { tag: "bob", body: OFFER });
+    expect(one.takeNames()).toEqual([]);
+  });
+
   test("its 2xx after our BYE is acknowledged all the same", () => {
     const one = new OneAgent();
     const dialog = one.callAnswered();
@@ -197,6 +210,8 @@ describe("RFC 3261 §14.2 the peer's re-INVITE", () => {
     const response = one.ask(dialog, "INVITE", { body: OFFER });
     expect(response?.statusCode).toBe(500);
     expect(response?.headers.has("Retry-After")).toBe(true);
+    const other = new OneAgent();
+    expect(other.ask(other.called(), "INVITE", { body: OFFER })?.statusCode).toBe(500);
   });
 
   test("refused: nothing of it stays, and the next one is taken", () => {
@@ -234,6 +249,7 @@ describe("RFC 3261 §14.2 the peer's re-INVITE", () => {
     const instants = one.instants("200 INVITE").slice(before);
     expect(instants.slice(0, 6)).toEqual([0, 500, 1500, 3500, 7500, 11_500]);
     expect(one.toldAt("ack_timeout")).toEqual([32_000]);
+    expect(one.told("prack_timeout")).toEqual([]);
     one.act((agent, now) => agent.hangup(dialog.session, [], now));
     expect(one.instants("BYE")).toEqual([40_000]);
   });

@@ -206,6 +206,15 @@ describe("RFC 3262 §3 our reliable provisional response until its PRACK", () =>
     expect(one.instants("200 INVITE")).toHaveLength(1);
   });
 
+  test("a refusal while an offer in an UPDATE is unanswered answers that 487", () => {
+    const { one, dialog } = early();
+    prack(one, dialog, "183 INVITE");
+    one.ask(dialog, "UPDATE", { body: OFFER });
+    one.take();
+    answer(one, dialog, { statusCode: 486 });
+    expect(one.takeNames()).toEqual(["486 INVITE", "487 UPDATE"]);
+  });
+
   test("CANCEL meanwhile: 487 at once, nothing is repeated", () => {
     const { one, dialog } = early();
     answer(one, dialog, { statusCode: 200, body: SDP });

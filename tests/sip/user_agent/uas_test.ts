@@ -205,6 +205,19 @@ describe("RFC 3261 §13.3 our answers to an INVITE", () => {
     expect(one.agent.size).toEqual({ sessions: 0, requests: 0, transactions: 0 });
   });
 
+  test("an answered INVITE is not answered again, accepted or refused", () => {
+    const one = new OneAgent();
+    const dialog = one.called({ body: OFFER });
+    one.act((agent, now) => agent.answer(dialog.session, { statusCode: 200 }, now));
+    one.take();
+    for (const statusCode of [180, 200, 486]) {
+      one.act((agent, now) => agent.answer(dialog.session, { statusCode }, now));
+    }
+    expect(one.takeNames()).toEqual([]);
+    one.run(1000);
+    expect(one.takeNames()).toEqual(["200 INVITE"]);
+  });
+
   test("a refusal is repeated at T1 doubling to T2 until the ACK", () => {
     const one = new OneAgent();
     const dialog = one.called({ body: OFFER });
