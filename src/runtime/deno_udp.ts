@@ -51,9 +51,20 @@ export function bindDenoUdp(listen: ListenDatagram, options: UdpOptions): Promis
   }
 }
 
+interface Outgoing {
+  readonly data: Uint8Array;
+  readonly to: DenoAddress;
+}
+
+/** Datagrams that wait for the one before; more are not taken. */
+const WAITING_MAX = 1024;
+
 class DenoUdpSocket implements UdpSocket {
   readonly local: SocketAddress;
   readonly #socket: DenoSocket;
+  /** Deno turns the order of sends around that are begun in one turn: each waits for the one before. */
+  readonly #waiting: Outgoing[] = [];
+  #isSending = false;
   #open = true;
 
   constructor(socket: DenoSocket, receive: UdpOptions["receive"]) {
@@ -65,10 +76,26 @@ class DenoUdpSocket implements UdpSocket {
   send(data: Uint8Array, port: number, address: string): boolean {
     // Deno lets a wrong port wrap around.
     if (!this.#open || !(port > 0 && port < 65_536)) return false;
-    // Copied, since Deno may send later; what then fails is like a lost datagram.
-    const copy = new Uint8Array(data);
-    this.#socket.send(copy, { transport: "udp", hostname: address, port }).catch(() => {});
+    if (this.#waiting.length >= WAITING_MAX) return false;
+    // Copied, since Deno may send later
+    const to = { transport: "udp", hostname: address, port } as const;
+    this.#waiting.push({ data: new Uint8Array(data), to });
+    if (!this.#isSending) void this.#sendAll();
     return true;
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true;
+    for (;;) {
+      const next = this.#waiting.shift();
+      if (next === undefined || !this.#open) break;
+      try {
+        await this.#socket.send(next.data, next.to);
+      } catch {
+        // Like a lost datagram
+      }
+    }
+    this.#isSending = false;
   }
 
   close(): void {

@@ -18,7 +18,7 @@ const ROWS: readonly Row[] = [
   { caller: "tls", gateway: "tcp" },
 ];
 
-const PASSWORD = "correct horse";
+const PASSWORD = "correct-horse";
 
 let rig: PhoneRig;
 const kamailios: RunningKamailio[] = [];
