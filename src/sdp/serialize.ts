@@ -22,8 +22,9 @@ const BEFORE_CONNECTION = ["i", "u", "e", "p"];
  */
 export function serializeSessionDescription(description: SessionDescription): string {
   const { origin, otherLines } = description;
+  // Ours have none
   const others = (types: readonly string[]) =>
-    otherLines.filter((line) => types.includes(line.type));
+    otherLines.length === 0 ? [] : otherLines.filter((line) => types.includes(line.type));
   const known = [...BEFORE_CONNECTION, "b", "k"];
   const lines: SdpLine[] = [
     { type: "v", value: String(description.version) },
@@ -70,9 +71,11 @@ function attributeLine({ name, value }: SdpAttribute): SdpLine {
   return { type: "a", value: value === undefined ? name : `${name}:${value}` };
 }
 
+const UNSAFE = /[\r\n\0]/;
+
 /** The one place where text is written: nothing passes that would end its line early. */
 function writeLine({ type, value }: SdpLine): string {
-  if (/[\r\n\0]/.test(value)) {
+  if (UNSAFE.test(value)) {
     throw new RangeError(`Line "${type}=" holds a line end or NUL`);
   }
   return `${type}=${value}\r\n`;

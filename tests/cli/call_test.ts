@@ -87,7 +87,7 @@ describe("voicegw call", () => {
     const { exitCode, stdout, stderr } = await call("echo");
     expect([exitCode, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^ +0 ms {2}──▶ {2}INVITE sip:echo@127/);
-    expect(stdout).toMatch(/◀── {2}200 OK \(INVITE\)\n.*──▶ {2}ACK sip:/);
+    expect(stdout).toMatch(/◀── {2}200 OK \(INVITE\).*\n.*──▶ {2}ACK sip:/);
     expect(stdout).toMatch(/──▶ {2}BYE sip:.*\n.*◀── {2}200 OK \(BYE\)\n/);
     expect(stdout).toMatch(/^Answered +after \d+(\.\d)? ms, PCMU$/m);
     expect(stdout).toMatch(/^Length +0\.7\d s, we hung up$/m);

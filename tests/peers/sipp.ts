@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { formatSocketAddress, type SocketAddress } from "../../src/base/socket_address.ts";
 import { until } from "../support/gateway.ts";
 import { type Relay, type RelayCut, startRelay } from "./relay.ts";
+import { isListening, nextSippPort } from "./sipp_ports.ts";
 import type { SippScript } from "./sipp_script.ts";
 import { readMessages, type WireMessage } from "./wire_message.ts";
 
@@ -26,6 +27,8 @@ interface CommonOptions {
   readonly transport?: SippTransport;
   /** The whole run fails after that. Default: 20 s. */
   readonly timeoutMs?: number;
+  /** It fails, too, when what it waits for does not come within this time. Default: 9 s. */
+  readonly receiveMs?: number;
   /** Values for `[name]` in the scenario. `room` has one already. */
   readonly keys?: Readonly<Record<string, string>>;
   /** Further arguments of SIPp. */
@@ -76,19 +79,11 @@ const SCENARIO_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 const TIMEOUT_MS = 20_000;
 /** How long SIPp has to end by itself after its own time-out. */
 const GRACE_MS = 3_000;
-/** What is waited for comes within this time, or not at all. */
 const RECEIVE_MS_MAX = 9_000;
 const START_MS_MAX = 5_000;
 const OUTPUT_CHARACTERS_MAX = 20_000;
 
-const PORTS_FIRST = 15_000;
-const PORTS_EACH = 10;
-const PORT_BLOCKS = 400;
-
 let counted = 0;
-/** Where this process begins to look, so that others look elsewhere. */
-let blocks = (process.pid * 37) % PORT_BLOCKS;
-
 /** Runs a scenario as the caller, bound to 127.0.0.1, and waits for its end. */
 export async function runSipp(options: SippOptions): Promise<SippResult> {
   const { target, transport = "udp", cut } = options;
@@ -102,11 +97,12 @@ export async function runSipp(options: SippOptions): Promise<SippResult> {
     : undefined;
   const { calls = 1, rate = 10 } = options;
   try {
-    return await run(options, [
+    const { result } = await run(options, [
       formatSocketAddress(relay?.address ?? target),
       ...["-t", transport === "udp" ? "u1" : "t1"],
       ...["-m", `${calls}`, "-l", `${calls}`, "-r", `${rate}`],
-    ]).result;
+    ]);
+    return await result;
   } finally {
     relay?.close();
   }
@@ -115,11 +111,15 @@ export async function runSipp(options: SippOptions): Promise<SippResult> {
 /** Starts SIPp on 127.0.0.1, and resolves when it can be called. It takes one call. */
 export async function startSippCallee(options: CommonOptions): Promise<SippCallee> {
   const { transport = "udp" } = options;
-  const { result, isOver, port } = run(options, [
+  const { result, isOver, port } = await run(options, [
     ...["-m", "1", "-t", transport === "udp" ? "u1" : "t1"],
   ]);
   const table = transport === "udp" ? "udp" : "tcp";
-  await until(() => isOver() || isBound(table, port), START_MS_MAX, () => "SIPp does not listen");
+  await until(
+    () => isOver() || isListening(table, port),
+    START_MS_MAX,
+    () => "SIPp does not listen",
+  );
   if (isOver()) throw new Error(`SIPp does not start: ${(await result).output}`);
   if (transport !== "tls") {
     const suffix = transport === "tcp" ? ";transport=tcp" : "";
@@ -139,16 +139,20 @@ async function closing(relay: Relay, result: Promise<SippResult>): Promise<SippR
   }
 }
 
+/** A SIPp that runs. */
+interface Run {
+  readonly port: number;
+  readonly result: Promise<SippResult>;
+  readonly isOver: () => boolean;
+}
+
 /** Starts SIPp in a folder of its own. */
-function run(
-  options: CommonOptions,
-  role: readonly string[],
-): { readonly result: Promise<SippResult>; readonly isOver: () => boolean; readonly port: number } {
+async function run(options: CommonOptions, role: readonly string[]): Promise<Run> {
   const folder = mkdtempSync(`${tmpdir()}/voicegw-sipp-`);
   const files = { errors: `${folder}/errors.log`, messages: `${folder}/messages.log` };
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const callId = `sipp-${process.pid}-${++counted}-`;
-  const port = nextPorts();
+  const port = await nextSippPort();
   const child = Bun.spawn([
     "sipp",
     ...role,
@@ -181,20 +185,8 @@ function run(
   return { result: finish(), isOver: () => child.exitCode !== null, port };
 }
 
-/**
- * Ports for one SIPp, which finds none by itself when several look at once: one for SIP, and the
- * next ones for RTP. They are apart from those that the kernel gives to others.
- */
-function nextPorts(): number {
-  for (let tries = 0; tries < PORT_BLOCKS; tries++) {
-    const port = PORTS_FIRST + (blocks++ % PORT_BLOCKS) * PORTS_EACH;
-    if (!isBound("udp", port) && !isBound("tcp", port)) return port;
-  }
-  throw new Error("There are no ports left for SIPp");
-}
-
 function sippArguments(
-  { scenario, keys = {}, extra = [] }: CommonOptions,
+  { scenario, keys = {}, extra = [], receiveMs = RECEIVE_MS_MAX }: CommonOptions,
   folder: string,
   timeoutMs: number,
 ): readonly string[] {
@@ -204,7 +196,7 @@ function sippArguments(
     // Without a terminal SIPp must not look for one; the limit on open files is the machine's.
     "-nostdin",
     "-skip_rlimit",
-    ...["-recv_timeout", `${RECEIVE_MS_MAX}`],
+    ...["-recv_timeout", `${receiveMs}`],
     // SIPp counts whole seconds.
     ...["-timeout", `${Math.ceil(timeoutMs / 1000)}s`, "-timeout_error"],
     ...Object.entries({ room: "sipp", ...keys }).flatMap(([name, value]) => ["-key", name, value]),
@@ -222,13 +214,6 @@ function scenarioArguments(scenario: CommonOptions["scenario"], folder: string):
   const file = new URL(`sipp/${scenario}`, import.meta.url).pathname;
   if (!existsSync(file)) throw new RangeError(`There is no scenario "${scenario}"`);
   return ["-sf", file, ...SCENARIO_ARGUMENTS[scenario] ?? []];
-}
-
-/** Whether somebody has this port, as the kernel says. Linux only. */
-function isBound(table: "udp" | "tcp", port: number): boolean {
-  const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  const bound = new RegExp(`: [0-9A-F]{8}:${hex} 00000000:0000`);
-  return bound.test(readFileSync(`/proc/net/${table}`, "latin1"));
 }
 
 function contentOf(path: string): string {

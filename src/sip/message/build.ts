@@ -51,7 +51,8 @@ export function createResponse(
   for (const line of request.headers.lines()) {
     if (!isRepeated(line.key, statusCode)) continue;
     const value = line.key === "to" ? taggedTo(request.headers, line.value, options) : line.value;
-    headers.append(line.name, value);
+    if (value === line.value) headers.appendLine(line);
+    else headers.append(line.name, value);
   }
   const body = finish(headers, options);
   return { type: "response", statusCode, reasonPhrase: phrase, headers, body };

@@ -105,8 +105,12 @@ export function isToken(text: string): boolean {
   return text !== "" && skipClass(text, 0, CLASS.token) === text.length;
 }
 
+const UNSAFE = /[\r\n\0]/;
+
 /** Tells whether text can be written into a header: no CR or LF, and NUL only in a quoted-pair. */
 export function isSafeText(text: string): boolean {
+  // One look is enough for nearly every text
+  if (!UNSAFE.test(text)) return true;
   if (text.includes("\r") || text.includes("\n")) return false;
   for (let at = text.indexOf("\0"); at >= 0; at = text.indexOf("\0", at + 1)) {
     if (at === 0 || text.charCodeAt(at - 1) !== 0x5c) return false;

@@ -67,7 +67,13 @@ export class SipHeaders {
    * has commas of its own.
    */
   values(name: string): string[] {
-    return this.getAll(name).flatMap(splitList).filter((value) => value !== "");
+    const key = keyOf(name);
+    const values: string[] = [];
+    for (const line of this.#lines) {
+      if (line.key !== key) continue;
+      for (const value of splitList(line.value)) if (value !== "") values.push(value);
+    }
+    return values;
   }
 
   has(name: string): boolean {
@@ -77,6 +83,13 @@ export class SipHeaders {
   /** Adds a line at the end. */
   append(name: string, value: string): this {
     const line = makeLine(name, value);
+    this.#lines.push(line);
+    this.#views?.delete(line.key);
+    return this;
+  }
+
+  /** Adds a line of another message at the end, as it is there. */
+  appendLine(line: HeaderLine): this {
     this.#lines.push(line);
     this.#views?.delete(line.key);
     return this;
@@ -101,13 +114,18 @@ export class SipHeaders {
     return this;
   }
 
-  /** Replaces the first line of this name alone; without any, adds one at the end. */
-  replaceFirst(name: string, value: string): this {
+  /**
+   * Replaces the first line of this name alone; without any, adds one at the end.
+   *
+   * @param view What the typed view of the new value is, where that is known.
+   */
+  replaceFirst(name: string, value: string, view?: unknown): this {
     const line = makeLine(name, value);
     const index = this.#lines.findIndex((one) => one.key === line.key);
     if (index < 0) return this.append(name, value);
     this.#lines[index] = line;
-    this.#views?.delete(line.key);
+    if (view === undefined) this.#views?.delete(line.key);
+    else (this.#views ??= new Map()).set(line.key, view);
     return this;
   }
 

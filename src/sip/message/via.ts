@@ -142,5 +142,10 @@ export function replaceTopVia(headers: SipHeaders, via: Via): void {
     headers.prepend("Via", text);
     return;
   }
-  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)));
+  const parameters = new Map(via.parameters);
+  for (const name of FIELDS) {
+    const value = via[name];
+    if (value !== undefined) parameters.set(name, value === true ? undefined : String(value));
+  }
+  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)), { ...via, parameters });
 }
