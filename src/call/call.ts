@@ -32,8 +32,9 @@ export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_
 /** Hz of the PCM that handlers get and give. */
 export const HANDLER_RATE = 8000;
 
-/** RFC 3261 §21.6.2: a handler that ends an unanswered call declines it. */
+/** RFC 3261 §21.6.2. */
 const DECLINED: Answer = { statusCode: 603 };
+
 /** One call. */
 export class Call {
   readonly facts: CallFacts;
@@ -235,9 +236,10 @@ export class Call {
     return this.#core.end("caller_cancel", reason, now);
   }
 
-  /** The caller hung up; `reason` is what its BYE says. */
+  /** The peer hung up; `reason` is what its BYE says. */
   bye(now: Millis, reason = ""): CallOutput[] {
-    return this.#core.end("caller_hangup", reason, now);
+    const cause = this.#core.isOutbound ? "callee_hangup" : "caller_hangup";
+    return this.#core.end(cause, reason, now);
   }
 
   /** Our 200 was never acknowledged. */
@@ -287,8 +289,7 @@ export class Call {
   }
 
   timeout(now: Millis): CallOutput[] {
-    const { deadline } = this;
-    if (deadline === undefined || now < deadline) return [];
+    if (now < (this.deadline ?? Infinity)) return [];
     if (this.#core.answeredAt !== undefined) return this.#core.end("duration_limit", "", now);
     const reason = `the handler did not ${this.state === "ringing" ? "answer" : "start"} in time`;
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);

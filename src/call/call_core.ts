@@ -38,6 +38,7 @@ export type CallState =
 /** Causes after which the INVITE or the session needs nothing of us any more. */
 const PEER_KNOWS: ReadonlySet<EndCause> = new Set([
   "caller_hangup",
+  "callee_hangup",
   "caller_cancel",
   "prack_timeout",
 ]);

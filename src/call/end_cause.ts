@@ -17,6 +17,7 @@ interface Q850 {
 
 /** What our BYE says for each cause that makes us send one. */
 const Q850_CAUSES: Readonly<Record<EndCause, Q850>> = {
+  callee_hangup: { cause: 16, text: "Normal call clearing" },
   caller_hangup: { cause: 16, text: "Normal call clearing" },
   caller_cancel: { cause: 16, text: "Normal call clearing" },
   handler_hangup: { cause: 16, text: "Normal call clearing" },

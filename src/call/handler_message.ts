@@ -86,6 +86,7 @@ export interface ErrorEvent {
 /** Why a call ended. */
 export type EndCause =
   | "caller_hangup"
+  | "callee_hangup"
   | "caller_cancel"
   | "handler_hangup"
   | "rejected"

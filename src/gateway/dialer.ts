@@ -76,6 +76,8 @@ export type DialResult =
      * the 2xx leaves it out. Empty when there was none. RFC 3262 §5
      */
     readonly answer: Uint8Array;
+    /** Where the INVITE went first: RTP of a peer behind NAT comes from there. */
+    readonly address: string;
     /** Those that failed before. */
     readonly attempts: readonly DialAttempt[];
   }
@@ -128,6 +130,8 @@ export class Dialer implements SessionOwner {
   #heard: "nothing" | "something" | "alerting" = "nothing";
   /** What provisional responses to the present INVITE describe, by the tag of their dialog. */
   readonly #described = new Map<string, Uint8Array>();
+  /** Where the INVITE to the present candidate went first. */
+  #address = "";
   /** Headers of the CANCEL, where the INVITE was not out yet when it was given up. */
   #farewell: Headers = [];
   /** The response that would be the result, were nothing to follow. */
@@ -217,6 +221,7 @@ export class Dialer implements SessionOwner {
   #invite(candidate: DialCandidate, hops: readonly Hop[], now: Millis): void {
     const { from, headers, body, callId, credentials, routes, events } = this.#options;
     this.#state = "inviting";
+    this.#address = hops[0]?.to.address ?? "";
     events.trying?.(candidate, hops, now);
     // Whoever watches may have had enough at the sight of it
     if (this.state !== "inviting") return this.#settle(now);
@@ -258,8 +263,9 @@ export class Dialer implements SessionOwner {
     const { uri } = this.#candidate;
     const { body, headers } = response;
     const answer = body.length > 0 ? body : this.#described.get(headers.to.tag ?? "") ?? body;
+    const address = this.#address;
     const attempts = this.#attempts;
-    events.done({ type: "accepted", session, uri, response, answer, attempts }, now);
+    events.done({ type: "accepted", session, uri, response, answer, address, attempts }, now);
   }
 
   #rejected(output: SessionOutput & { type: "rejected" }, now: Millis): void {

@@ -214,7 +214,7 @@ export class Outbound {
         done: (result) =>
           result.type === "failed"
             ? referred.failed(result.statusCode, result.reasonPhrase)
-            : referred.accepted(result.session, result.answer),
+            : referred.accepted(result.session, result.answer, result.address),
       });
       referred.cancel = () => dialer.cancel();
     } catch (error) {

@@ -172,8 +172,9 @@ class OutboundCall implements SessionOwner {
       redirects: redirects ?? "follow",
       owner: this,
       events: {
-        trying: (_candidate, _hops, now) => {
+        trying: (_candidate, hops, now) => {
           this.#invitedAt ??= now;
+          this.#media?.calls(hops[0]?.to.address ?? "");
         },
         progress: ({ response }, now) => {
           // Ringing tones and announcements come before the answer, if at all

@@ -26,6 +26,7 @@ export class OutboundMedia {
   readonly #runtime: Runtime;
   readonly #ports: PortPair;
   readonly #sdpSessionId: string;
+  #signallingAddress = "";
   #description: SessionMedia;
 
   private constructor(
@@ -78,6 +79,11 @@ export class OutboundMedia {
     }
     media = new OutboundMedia(options, { address, ports, played });
     return media;
+  }
+
+  /** Where our INVITE goes: RTP from there is taken too, of a peer that is behind NAT. */
+  calls(address: string): void {
+    this.#signallingAddress = address;
   }
 
   /** What is agreed upon now. */
@@ -139,7 +145,7 @@ export class OutboundMedia {
   #optionsOf(agreed: NegotiatedMedia): MediaOptions {
     return {
       ...mediaChange(agreed),
-      signallingAddress: agreed.remote?.address ?? "",
+      signallingAddress: this.#signallingAddress,
       latch: "auto",
       timeout: 0,
       random: this.#runtime.random,

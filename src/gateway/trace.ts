@@ -51,6 +51,7 @@ const SILENCE_OF_CALL: Millis = 2 * 3_600_000;
 /** Ends that somebody wanted. */
 const GOOD_ENDS: ReadonlySet<EndCause> = new Set([
   "caller_hangup",
+  "callee_hangup",
   "caller_cancel",
   "handler_hangup",
   "operator_hangup",

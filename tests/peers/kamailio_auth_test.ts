@@ -55,6 +55,7 @@ describe("callers prove a password to Kamailio, RFC 3261 §22.3", () => {
   for (const { caller, gateway } of ROWS) {
     peerTest(`${caller} to Kamailio, ${gateway} to us: 407, hold of both sides, BYE`, [
       "kamailio",
+      "kamailio-tls",
       "baresip",
     ], async () => {
       const keys = { "1": [{ command: "hold" }, 0.3, { command: "resume" }] };
@@ -85,23 +86,27 @@ describe("callers prove a password to Kamailio, RFC 3261 §22.3", () => {
     });
   }
 
-  peerTest("BYE of ours goes back through Kamailio over TLS", ["kamailio"], async () => {
-    const server = await rig.gateway({ routes: [{ exec: ["sleep", "0.3"] }] });
-    const kamailio = await startPbx(server, "tls");
-    const { output } = await voicegwCall(
-      `sip:short@${addressOf(kamailio, "tls")};transport=tls`,
-      [
-        ...["--duration", "10s", "--ca", tlsPath("ca.pem")],
-        ...["--from", "sip:ann@127.0.0.1", "--password", PASSWORD],
-      ],
-    );
-    expect(output).toContain("BYE");
-    const [record] = await server.ended(1);
-    expect(record?.cause).toBe("handler_hangup");
-    await server.idle();
-  });
+  peerTest(
+    "BYE of ours goes back through Kamailio over TLS",
+    ["kamailio", "kamailio-tls"],
+    async () => {
+      const server = await rig.gateway({ routes: [{ exec: ["sleep", "0.3"] }] });
+      const kamailio = await startPbx(server, "tls");
+      const { output } = await voicegwCall(
+        `sip:short@${addressOf(kamailio, "tls")};transport=tls`,
+        [
+          ...["--duration", "10s", "--ca", tlsPath("ca.pem")],
+          ...["--from", "sip:ann@127.0.0.1", "--password", PASSWORD],
+        ],
+      );
+      expect(output).toContain("BYE");
+      const [record] = await server.ended(1);
+      expect(record?.cause).toBe("handler_hangup");
+      await server.idle();
+    },
+  );
 
-  peerTest("a wrong password never reaches us", ["kamailio"], async () => {
+  peerTest("a wrong password never reaches us", ["kamailio", "kamailio-tls"], async () => {
     const server = await rig.gateway({ routes: [{ echo: true }] });
     const kamailio = await startPbx(server, "udp");
     const { exitCode, output } = await voicegwCall(`sip:blue@${addressOf(kamailio, "udp")}`, [
@@ -117,7 +122,7 @@ describe("callers prove a password to Kamailio, RFC 3261 §22.3", () => {
 describe("callers prove a password to us through Kamailio, RFC 3261 §22.2", () => {
   const auth = { users: { ann: { password: PASSWORD }, baresip: { password: PASSWORD } } };
 
-  peerTest("401 and its answer pass", ["kamailio"], async () => {
+  peerTest("401 and its answer pass", ["kamailio", "kamailio-tls"], async () => {
     const server = await rig.gateway({ routes: [{ echo: true }], sip: { auth } });
     const kamailio = await startProxy(server);
     const { exitCode, output } = await voicegwCall(`sip:blue@${addressOf(kamailio, "udp")}`, [
@@ -129,30 +134,41 @@ describe("callers prove a password to us through Kamailio, RFC 3261 §22.2", () 
     await server.idle();
   });
 
-  peerTest("baresip, which knows MD5 alone, over TCP", ["kamailio", "baresip"], async () => {
-    const server = await rig.gateway({ routes: [{ echo: true }], sip: { auth } });
-    const kamailio = await startProxy(server);
-    const phone = await rig.baresip({
-      transport: "tcp",
-      credentials: { username: "baresip", password: PASSWORD },
-    });
-    await phone.command("dial", `sip:blue@${addressOf(kamailio, "tcp")}`);
-    await phone.event("CALL_ESTABLISHED");
-    await phone.command("hangup");
-    const [record] = await server.ended(1);
-    expect(record?.call.auth_user).toBe("baresip");
-    await server.idle();
-  });
+  peerTest(
+    "baresip, which fails on any challenge but MD5",
+    ["kamailio", "kamailio-tls", "baresip"],
+    async () => {
+      const server = await rig.gateway({
+        routes: [{ echo: true }],
+        sip: { auth: { ...auth, algorithms: ["MD5"] } },
+      });
+      const kamailio = await startProxy(server);
+      const phone = await rig.baresip({
+        transport: "tcp",
+        credentials: { username: "baresip", password: PASSWORD },
+      });
+      await phone.command("dial", `sip:blue@${addressOf(kamailio, "tcp")}`);
+      await phone.event("CALL_ESTABLISHED");
+      await phone.command("hangup");
+      const [record] = await server.ended(1);
+      expect(record?.call.auth_user).toBe("baresip");
+      await server.idle();
+    },
+  );
 
-  peerTest("a wrong password is refused, and nothing is left", ["kamailio"], async () => {
-    const server = await rig.gateway({ routes: [{ echo: true }], sip: { auth, t1: "50ms" } });
-    const kamailio = await startProxy(server);
-    const { exitCode, output } = await voicegwCall(`sip:blue@${addressOf(kamailio, "udp")}`, [
-      ...["--user", "ann", "--password", "wrong"],
-    ]);
-    expect({ exitCode, output })
-      .toEqual({ exitCode: 1, output: expect.stringContaining("not answered: 401") });
-    await server.idle();
-    expect(server.records).toEqual([]);
-  });
+  peerTest(
+    "a wrong password is refused, and nothing is left",
+    ["kamailio", "kamailio-tls"],
+    async () => {
+      const server = await rig.gateway({ routes: [{ echo: true }], sip: { auth, t1: "50ms" } });
+      const kamailio = await startProxy(server);
+      const { exitCode, output } = await voicegwCall(`sip:blue@${addressOf(kamailio, "udp")}`, [
+        ...["--user", "ann", "--password", "wrong"],
+      ]);
+      expect({ exitCode, output })
+        .toEqual({ exitCode: 1, output: expect.stringContaining("not answered: 401") });
+      await server.idle();
+      expect(server.records).toEqual([]);
+    },
+  );
 });

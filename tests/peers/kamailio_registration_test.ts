@@ -89,7 +89,7 @@ describe("registered at Kamailio, RFC 3261 §10", () => {
   for (const { transport, algorithm } of ROWS) {
     peerTest(
       `over ${transport} by ${algorithm}: calls come, until we stop`,
-      ["kamailio"],
+      ["kamailio", "kamailio-tls"],
       async () => {
         const kamailio = await startPbx({ algorithm });
         const server = await startRegistered(kamailio, { transport });
@@ -104,48 +104,60 @@ describe("registered at Kamailio, RFC 3261 §10", () => {
     );
   }
 
-  peerTest("423: asks for as long as Kamailio wants, §10.2.8", ["kamailio"], async () => {
-    const kamailio = await startPbx({ minExpires: 90 });
-    const server = await startRegistered(kamailio, { expires: "30s" });
-    await untilRegistered(server, kamailio);
-    const [status] = server.gateway.registrations;
-    expect(status?.expires_in_ms).toBeGreaterThan(80_000);
-    expect(kamailio.log()).toContain("expires 90");
-  });
+  peerTest(
+    "423: asks for as long as Kamailio wants, §10.2.8",
+    ["kamailio", "kamailio-tls"],
+    async () => {
+      const kamailio = await startPbx({ minExpires: 90 });
+      const server = await startRegistered(kamailio, { expires: "30s" });
+      await untilRegistered(server, kamailio);
+      const [status] = server.gateway.registrations;
+      expect(status?.expires_in_ms).toBeGreaterThan(80_000);
+      expect(kamailio.log()).toContain("expires 90");
+    },
+  );
 
-  peerTest("a Kamailio that has lost its memory knows us again", ["kamailio"], async () => {
-    const before = await startPbx();
-    const server = await startRegistered(before, { expires: "7s" });
-    await untilRegistered(server, before);
-    await before.stop();
-    const after = await startPbx({ port: before.address.port });
-    expect(await callOffice(after)).toEqual({ status: "not answered: 404" });
-    await until(
-      () => registers(after) > 0,
-      10_000,
-      () => `no REGISTER; ${JSON.stringify(server.gateway.registrations)}`,
-    );
-    await Bun.sleep(300);
-    await untilRegistered(server, after);
-    expect(await callOffice(after)).toEqual({ status: "the call worked" });
-  });
+  peerTest(
+    "a Kamailio that has lost its memory knows us again",
+    ["kamailio", "kamailio-tls"],
+    async () => {
+      const before = await startPbx();
+      const server = await startRegistered(before, { expires: "7s" });
+      await untilRegistered(server, before);
+      await before.stop();
+      const after = await startPbx({ port: before.address.port });
+      expect(await callOffice(after)).toEqual({ status: "not answered: 404" });
+      await until(
+        () => registers(after) > 0,
+        10_000,
+        () => `no REGISTER; ${JSON.stringify(server.gateway.registrations)}`,
+      );
+      await Bun.sleep(300);
+      await untilRegistered(server, after);
+      expect(await callOffice(after)).toEqual({ status: "the call worked" });
+    },
+  );
 
-  peerTest("a wrong password is told once, and not tried again soon", ["kamailio"], async () => {
-    const kamailio = await startPbx();
-    const server = await startRegistered(kamailio, { password: "wrong" });
-    await until(
-      () => server.gateway.registrations[0]?.state === "waiting",
-      5000,
-      () => `${JSON.stringify(server.gateway.registrations)}; ${kamailio.log()}`,
-    );
-    const asked = registers(kamailio);
-    await Bun.sleep(2000);
-    expect(registers(kamailio)).toBe(asked);
-    expect(asked).toBeLessThanOrEqual(6);
-    expect(server.logs.filter((line) => line.includes("401"))).toHaveLength(1);
-    const [status] = server.gateway.registrations;
-    expect(status).toMatchObject({ registered: false, reason: "401 Unauthorized" });
-    expect(status?.next_in_ms).toBeGreaterThan(20_000);
-    expect(await callOffice(kamailio)).toEqual({ status: "not answered: 404" });
-  });
+  peerTest(
+    "a wrong password is told once, and not tried again soon",
+    ["kamailio", "kamailio-tls"],
+    async () => {
+      const kamailio = await startPbx();
+      const server = await startRegistered(kamailio, { password: "wrong" });
+      await until(
+        () => server.gateway.registrations[0]?.state === "waiting",
+        5000,
+        () => `${JSON.stringify(server.gateway.registrations)}; ${kamailio.log()}`,
+      );
+      const asked = registers(kamailio);
+      await Bun.sleep(2000);
+      expect(registers(kamailio)).toBe(asked);
+      expect(asked).toBeLessThanOrEqual(6);
+      expect(server.logs.filter((line) => line.includes("401"))).toHaveLength(1);
+      const [status] = server.gateway.registrations;
+      expect(status).toMatchObject({ registered: false, reason: "401 Unauthorized" });
+      expect(status?.next_in_ms).toBeGreaterThan(20_000);
+      expect(await callOffice(kamailio)).toEqual({ status: "not answered: 404" });
+    },
+  );
 });

@@ -3,6 +3,7 @@ import type { CallRecord } from "../../src/call/call_record.ts";
 import { type RunningGateway, startGateway } from "../support/gateway.ts";
 import { missingPeers } from "../support/peer_table.ts";
 import { peerTest } from "../support/peers.ts";
+import { RawCaller } from "../support/raw_caller.ts";
 import { SilentPipe } from "../support/silent_pipe.ts";
 import { Baresip } from "./baresip.ts";
 import { type RunningKamailio, startKamailio } from "./kamailio.ts";
@@ -105,6 +106,45 @@ describe("calls through Kamailio, RFC 3261 §16.12", () => {
     // The audio goes past Kamailio
     expect(record.statistics.packets_received).toBeGreaterThan(30);
   });
+
+  peerTest(
+    "a BYE with another tag is none of the call's: RFC 3261 §12.2.2",
+    ["kamailio"],
+    async () => {
+      const before = server.records.length;
+      const caller = await RawCaller.open(proxy());
+      try {
+        const { call, answer } = await caller.establish({ uri: `sip:blue@${proxy()}` });
+        expect(answer.statusCode).toBe(200);
+        const contact = /<([^>]+)>/.exec(answer.headers.get("Contact") ?? "")?.[1] ?? "";
+        const routes = answer.headers.values("Record-Route").map((route) => `Route: ${route}`);
+        const bye = (to: string, sequence: number) =>
+          caller.send([
+            `BYE ${contact} SIP/2.0`,
+            // Kamailio answers to where it came from: RFC 3581
+            `Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-${call.callId}-${sequence};rport`,
+            ...[...routes].reverse(),
+            "Max-Forwards: 70",
+            `From: ${answer.headers.get("From")}`,
+            `To: ${to}`,
+            `Call-ID: ${call.callId}`,
+            `CSeq: ${sequence} BYE`,
+            "Content-Length: 0",
+            "",
+            "",
+          ].join("\n"));
+        const to = answer.headers.get("To") ?? "";
+        bye(to.replace(/;tag=.*/, ";tag=guessed"), 2);
+        await caller.status(call, 481, "BYE");
+        expect(server.records).toHaveLength(before);
+        bye(to, 3);
+        await caller.status(call, 200, "BYE");
+      } finally {
+        caller.close();
+      }
+      expect((await nextRecord(before)).cause).toBe("caller_hangup");
+    },
+  );
 
   peerTest("voicegw call: BYE of the callee", ["kamailio"], async () => {
     const before = server.records.length;

@@ -21,6 +21,8 @@ export interface LinphoneOptions {
   readonly sound: Int16Array;
   /** Whether it takes calls by itself. Default: it rings. */
   readonly answers?: boolean;
+  /** What it proves itself with when it is asked in the realm `voicegw`. */
+  readonly credentials?: { readonly username: string; readonly password: string };
   /** It is killed after that. Default: 25 s. */
   readonly timeoutMs?: number;
 }
@@ -125,7 +127,7 @@ export class Linphone {
 }
 
 function configuration(
-  { transport }: LinphoneOptions,
+  { transport, credentials }: LinphoneOptions,
   at: { readonly address: string; readonly port: number; readonly rtpPort: number },
 ): string {
   const port = (name: string) => transport === name ? at.port : 0;
@@ -151,6 +153,12 @@ function configuration(
     "[sound]",
     "echocancellation=0",
     "agc=0",
+    ...(credentials === undefined ? [] : [
+      "[auth_info_0]",
+      `username=${credentials.username}`,
+      `passwd=${credentials.password}`,
+      "realm=voicegw",
+    ]),
     "",
   ].join("\n");
 }

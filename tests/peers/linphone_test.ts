@@ -49,6 +49,26 @@ describe("Linphone calls the gateway", () => {
   }
 });
 
+describe("Linphone proves a password, RFC 8760", () => {
+  for (const algorithms of [["SHA-256", "MD5"], ["SHA-256"], ["MD5"]]) {
+    peerTest(`by one of ${algorithms.join(" and ")}`, ["linphone"], async () => {
+      const credentials = { username: "linphone", password: "correct-horse" };
+      const users = { linphone: { password: credentials.password } };
+      const server = await rig.gateway({
+        routes: [{ exec: rig.echo() }],
+        sip: { auth: { users, algorithms } },
+      });
+      const phone = await rig.linphone({ credentials });
+      phone.command(`call sip:100@${server.udp}`);
+      await phone.says(/Media streams established/);
+      phone.command("terminate");
+      const [record] = await server.ended(1);
+      expect(record?.call.auth_user).toBe("linphone");
+      await server.idle();
+    });
+  }
+});
+
 describe("Linphone is called", () => {
   for (const transport of CALLED_OVER) {
     peerTest(`over ${transport}: sound both ways, BYE of ours`, ["linphone"], async () => {

@@ -17,7 +17,7 @@ import type { SocketAddress } from "../../src/base/socket_address.ts";
 export type RelayCut = "as_is" | "fragments" | "together" | "kept_alive";
 
 /**
- * What a relay does. Where it speaks TLS for somebody, the messages say so, and where it listens for
+ * What a relay does. Where it speaks TLS for somebody, the messages say so; where it listens for
  * somebody, they name its own port.
  */
 export interface RelayOptions {

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { formatSocketAddress, type SocketAddress } from "../../src/base/socket_address.ts";
 import { until } from "../support/gateway.ts";
 import { type Relay, type RelayCut, startRelay } from "./relay.ts";
-import { isListening, nextSippPort } from "./sipp_ports.ts";
+import { isListening, nextSippPorts } from "./sipp_ports.ts";
 import type { SippScript } from "./sipp_script.ts";
 import { readMessages, type WireMessage } from "./wire_message.ts";
 
@@ -152,11 +152,12 @@ async function run(options: CommonOptions, role: readonly string[]): Promise<Run
   const files = { errors: `${folder}/errors.log`, messages: `${folder}/messages.log` };
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const callId = `sipp-${process.pid}-${++counted}-`;
-  const port = await nextSippPort();
+  const { transport = "udp" } = options;
+  const { sip: port, media } = await nextSippPorts(transport === "udp" ? "udp" : "tcp");
   const child = Bun.spawn([
     "sipp",
     ...role,
-    ...["-p", `${port}`, "-mp", `${port + 2}`],
+    ...["-p", `${port}`, "-mp", `${media}`],
     ...sippArguments(options, folder, timeoutMs),
     ...["-cid_str", `${callId}%u`],
     "-trace_err",

@@ -23,7 +23,7 @@ function holdEvents({ events }: Seen): readonly unknown[] {
   return events.map(({ event }) => event).filter((event) => event === "hold" || event === "resume");
 }
 
-/** Directions and versions of our descriptions: that of the answer to the INVITE, and the next two. */
+/** What our descriptions say: that of the answer to the INVITE, and the next two. */
 function answers({ messages }: Seen, method: "INVITE" | "UPDATE") {
   const bodies = [
     find(messages, "200 INVITE"),
@@ -95,7 +95,7 @@ const CHANGES: readonly SippRow[] = [
   },
   {
     name: "§8.3.1 a re-INVITE with another port, and back",
-    scenario: changed("INVITE", { port: 15_001 }, {}),
+    scenario: changed("INVITE", { port: 9000 }, {}),
     room: "told",
     record: HANGUP,
     check: (seen) => expect(holdEvents(seen)).toEqual([]),
@@ -287,7 +287,8 @@ describeSipp({
     {
       when: { "X-Room-ID": "holds" },
       exec: exec(
-        `sleep 0.2; echo '{"command":"hold"}' >&3; sleep 0.4; echo '{"command":"resume"}' >&3; exec cat`,
+        `sleep 0.2; echo '{"command":"hold"}' >&3; sleep 0.4; ` +
+          `echo '{"command":"resume"}' >&3; exec cat`,
       ),
     },
     {

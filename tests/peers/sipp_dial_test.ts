@@ -122,7 +122,7 @@ const ROWS: readonly DialRow[] = [
     name: "RFC 3326 whoever was called hangs up and says why",
     servers: [answering().bye({ headers: ['Reason: SIP;cause=200;text="Enough"'] })],
     answer: ANSWERED,
-    record: { cause: "caller_hangup", detail: "Enough (SIP 200)" },
+    record: { cause: "callee_hangup", detail: "Enough (SIP 200)" },
   },
   {
     name: "RFC 3311 §5.2 hold by an UPDATE of whoever was called",

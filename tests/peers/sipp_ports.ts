@@ -10,28 +10,39 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-const FIRST = 15_000;
-/** One for SIP, and after a gap those for RTP and RTCP of two streams. */
-const EACH = 6;
-const BLOCKS = 200;
 /** Test runs on one machine at once. */
-const RUNS = 5;
+const RUNS = 4;
+/** For SIP: a port is given again when its connections are forgotten, a minute later. */
+const SIP = { first: 15_000, count: 1000, step: 1 } as const;
+/** For RTP and RTCP of two streams. */
+const MEDIA = { first: 19_000, count: 500, step: 4 } as const;
 
-/** Who listens on the n-th of these has the n-th range. */
+/** Who listens on the n-th of these has the n-th part of each range. */
 const LOCKS_FIRST = 14_990;
 
-let range: Promise<number> | undefined;
-let given = 0;
+/** Which test run this is, on this machine. */
+let run: Promise<number> | undefined;
+const given = { SIP: 0, MEDIA: 0 };
 
-/** A port that nobody has and that was not used lately; the next five are for RTP. */
-export async function nextSippPort(): Promise<number> {
-  range ??= takeRange();
-  const first = await range;
-  for (let tries = 0; tries < BLOCKS; tries++) {
-    const port = first + (given++ % BLOCKS) * EACH;
-    if (!isInUse("udp", port) && !isInUse("tcp", port)) return port;
-  }
-  throw new Error("There are no ports left for SIPp");
+/** Ports that nobody has: one for SIP, and the first of four for RTP. */
+export async function nextSippPorts(
+  transport: "udp" | "tcp",
+): Promise<{ readonly sip: number; readonly media: number }> {
+  run ??= takeRun();
+  const index = await run;
+  const next = (name: keyof typeof given, isFree: (port: number) => boolean): number => {
+    const { first, count, step } = { SIP, MEDIA }[name];
+    for (let tries = 0; tries < count / step; tries++) {
+      const port = first + index * count + given[name];
+      given[name] = (given[name] + step) % count;
+      if (isFree(port)) return port;
+    }
+    throw new Error("There are no ports left for SIPp");
+  };
+  return {
+    sip: next("SIP", (port) => !isInUse(transport, port)),
+    media: next("MEDIA", (port) => !isInUse("udp", port)),
+  };
 }
 
 /** Whether somebody on this machine listens there, as the kernel says. Linux only. */
@@ -44,9 +55,9 @@ function isInUse(transport: "udp" | "tcp", port: number): boolean {
   return new RegExp(`: [0-9A-F]{8}:${hex(port)} `).test(sockets(transport));
 }
 
-async function takeRange(): Promise<number> {
-  for (let run = 0; run < RUNS; run++) {
-    if (await listens(LOCKS_FIRST + run)) return FIRST + run * BLOCKS * EACH;
+async function takeRun(): Promise<number> {
+  for (let index = 0; index < RUNS; index++) {
+    if (await listens(LOCKS_FIRST + index)) return index;
   }
   throw new Error(`More than ${RUNS} test runs at once`);
 }

@@ -67,7 +67,7 @@ export interface SippTable {
 
 /** What routes are made of. */
 export interface RouteHelpers {
-  /** A handler that is a shell script. What it is told is kept, and stands in the file `$EVENTS`. */
+  /** A handler that is a shell script. What it is told stands in the file `$EVENTS`. */
   readonly exec: (script: string) => readonly string[];
   /** A sound that never begins. */
   readonly silence: string;

@@ -33,7 +33,7 @@ export interface SippExpectation {
   readonly keep?: Readonly<Record<string, readonly [header: string, regexp: string]>>;
   /** It holds a challenge that a later `[authentication …]` answers. */
   readonly auth?: boolean;
-  /** The route set and the target of the dialog are taken from it. Default: those of a 2xx to INVITE. */
+  /** Route set and target of the dialog are taken from it. Default: those of a 2xx to INVITE. */
   readonly routes?: boolean;
 }
 
@@ -168,7 +168,7 @@ export class SippScript {
     );
   }
 
-  /** Acknowledges a final response that is no 2xx: a hop's matter, with the branch of the INVITE. */
+  /** Acknowledges a final response that is no 2xx, with the branch of the INVITE. */
   ackRefusal(): this {
     const place = this.#invites > 1 && this.#role === "caller" && this.#isInDialog
       ? "dialog"

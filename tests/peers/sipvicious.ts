@@ -10,6 +10,14 @@ import { tmpdir } from "node:os";
 /** `svmap` looks for hosts, `svwar` for users, `svcrack` for passwords. */
 export type SipviciousTool = "svmap" | "svwar" | "svcrack";
 
+/** How one is run. */
+export interface SipviciousOptions {
+  /** Default: what it calls itself. */
+  readonly userAgent?: string;
+  /** It is killed after that. Default: 15 s. */
+  readonly timeoutMs?: number;
+}
+
 const TIMEOUT_MS = 15_000;
 const OUTPUT_CHARACTERS_MAX = 10_000;
 const PYTHON = "/usr/bin/python3";
@@ -19,14 +27,14 @@ const PACKAGES = "/usr/share/sipvicious";
  * Runs one, and returns all that it printed. It sends from 127.0.0.1.
  *
  * @param target `127.0.0.1:port`.
- * @param userAgent Default: what it calls itself.
  */
 export async function sipvicious(
   tool: SipviciousTool,
   target: string,
   args: readonly string[],
-  userAgent?: string,
+  options: SipviciousOptions = {},
 ): Promise<string> {
+  const { userAgent, timeoutMs = TIMEOUT_MS } = options;
   const [host = "", port = ""] = target.split(":");
   // It keeps its sessions there
   const home = mkdtempSync(`${tmpdir()}/voicegw-sipvicious-`);
@@ -36,7 +44,7 @@ export async function sipvicious(
       cwd: home,
       env: { ...process.env, HOME: home },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: TIMEOUT_MS,
+      timeout: timeoutMs,
       killSignal: "SIGKILL",
     });
     const [stdout, stderr] = await Promise.all([

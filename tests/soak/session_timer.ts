@@ -140,13 +140,13 @@ const ROLES: readonly Role[] = [
     name: "we refresh the call that we have placed",
     scenario: again(takesCall("uac"), isRefreshedByUpdate).bye(),
     caller: "gateway",
-    cause: "caller_hangup",
+    cause: "callee_hangup",
   },
   {
     name: "whom we have called refreshes",
     scenario: again(takesCall("uas"), refreshesByUpdate).bye(),
     caller: "gateway",
-    cause: "caller_hangup",
+    cause: "callee_hangup",
   },
   {
     name: "whom we have called never refreshes",

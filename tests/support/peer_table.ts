@@ -24,6 +24,13 @@ export const PEERS: readonly Peer[] = [
   // The core package has every module needed: account, menu, ctrl_tcp, g711, aufile, ausine.
   { name: "baresip", packages: ["baresip-core"], commands: ["baresip"] },
   { name: "kamailio", packages: ["kamailio"], commands: ["kamailio"] },
+  {
+    name: "kamailio-tls",
+    packages: ["kamailio-tls-modules"],
+    files: ["x86_64", "aarch64"].map((machine) =>
+      `/usr/lib/${machine}-linux-gnu/kamailio/modules/tls.so`
+    ),
+  },
   { name: "linphone", packages: ["linphone-cli"], commands: ["linphonec"] },
   { name: "sipvicious", packages: ["sipvicious"], commands: ["svmap"] },
   { name: "sipsak", packages: ["sipsak"], commands: ["sipsak"] },
