@@ -238,8 +238,7 @@ export class Call {
 
   /** The peer hung up; `reason` is what its BYE says. */
   bye(now: Millis, reason = ""): CallOutput[] {
-    const cause = this.#core.isOutbound ? "callee_hangup" : "caller_hangup";
-    return this.#core.end(cause, reason, now);
+    return this.#core.end(`${this.#core.isOutbound ? "callee" : "caller"}_hangup`, reason, now);
   }
 
   /** Our 200 was never acknowledged. */
