@@ -8,7 +8,7 @@
  */
 
 import { z } from "zod";
-import { duration, named, text } from "./schema_values.ts";
+import { allowedSources, duration, named, text } from "./schema_values.ts";
 
 const DAY = 86_400_000;
 
@@ -117,11 +117,12 @@ export const authSchema = z.strictObject({
     description: "Who may call, by name.",
     examples: [{ pbx: { password: "${PBX_PASSWORD}" } }],
   }),
-  algorithms: algorithms.default(["SHA-256", "MD5"]).meta({
+  algorithms: algorithms.default(["MD5"]).meta({
     title: "Algorithms",
-    description: "What is offered to callers, the preferred one first. Many phones and trunks " +
-      "know MD5 alone.",
-    examples: [["SHA-256"], ["SHA-512-256", "SHA-256", "MD5"]],
+    description:
+      "What is offered to callers, the preferred one first. Phones and trunks that know " +
+      "MD5 alone may stumble over any other, also beside it.",
+    examples: [["SHA-256", "MD5"], ["SHA-256"], ["SHA-512-256", "SHA-256", "MD5"]],
   }),
   nonce_lifetime: duration({ least: 1000, most: DAY }).prefault("5m").meta({
     title: "Lifetime of a challenge",
@@ -167,6 +168,11 @@ export const blockSchema = z.strictObject({
     title: "Time of the block",
     description: "For so long nothing of the address is looked at.",
     examples: ["1h"],
+  }),
+  exempt: allowedSources({ empty: true }).prefault([]).meta({
+    title: "Exempt",
+    description: "Addresses that are never blocked, such as a proxy that all calls come through.",
+    examples: [["10.0.0.5"]],
   }),
   scanners: z.boolean().default(true).meta({
     title: "Scanners",

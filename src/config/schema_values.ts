@@ -84,7 +84,7 @@ export function isUnspecified(address: string): boolean {
 }
 
 /** A list of ranges, `private` and `any`. */
-export function allowedSources() {
+export function allowedSources({ empty = false } = {}) {
   const entry = z.string().check((context) => {
     const text = context.value;
     if (text === "any" || text === "private" || parseIpRange(text) !== undefined) return;
@@ -92,7 +92,7 @@ export function allowedSources() {
       "192.0.2.7, private or any";
     context.issues.push({ code: "custom", message, input: text });
   });
-  return z.array(entry).min(1).max(1000).transform((entries): AllowedSources => ({
+  return z.array(entry).min(empty ? 0 : 1).max(1000).transform((entries): AllowedSources => ({
     any: entries.includes("any"),
     ranges: entries.flatMap((text) => {
       if (text === "private") return PRIVATE_RANGES;

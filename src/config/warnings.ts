@@ -46,10 +46,6 @@ function warnOfSecurity({ allow, auth, tls }: Config["sip"]): LocatedIssue[] {
       "that may call, or set sip.auth";
     issues.push({ path: ["sip", "allow"], message });
   }
-  if (auth?.algorithms.every((algorithm) => algorithm === "MD5")) {
-    const message = "MD5 alone is weak, put SHA-256 before it for those who know better";
-    issues.push({ path: ["sip", "auth", "algorithms"], message });
-  }
   if (tls?.verify === false) {
     const message = "Certificates of servers are not verified: anybody between us and them can " +
       "listen, set sip.tls.ca instead";

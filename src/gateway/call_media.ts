@@ -47,6 +47,9 @@ interface Source {
   readonly port: number;
 }
 
+/** A peer that has hung up sends until our answer reaches it, and what it has sent is on its way. */
+const LAST_PACKETS: Millis = 500;
+
 /** The audio of one call. Hot path: a packet or a piece of audio allocates nothing here. */
 export class CallMedia implements MediaSink, TimedSession {
   readonly #context: LiveCallContext;
@@ -64,6 +67,7 @@ export class CallMedia implements MediaSink, TimedSession {
   #source: Source | undefined;
   /** Of the peer whose place another has taken: it may go on sending until its BYE is answered. */
   #formerSource: Source | undefined;
+  #formerUntil: Millis = Infinity;
   #codec = "";
 
   constructor({ context, rtpAddress, signallingAddress, events }: CallMediaOptions) {
@@ -155,14 +159,15 @@ export class CallMedia implements MediaSink, TimedSession {
   takeOver(signallingAddress: string, now: Millis): void {
     this.#signallingAddress = signallingAddress;
     this.#formerSource = this.#source;
+    this.#formerUntil = Infinity;
     this.#source = undefined;
     // Without a target the latch is open again, whatever the next agreement says
     this.#media?.renegotiate({ remote: undefined, signallingAddress }, now);
   }
 
-  /** The session of the former peer is gone, and its packets with it. */
-  forgetFormer(): void {
-    this.#formerSource = undefined;
+  /** The session of the former peer is gone, and its last packets soon are. */
+  forgetFormer(now: Millis): void {
+    this.#formerUntil = now + LAST_PACKETS;
   }
 
   /** @returns `false` when the handler should stop writing. */
@@ -244,7 +249,8 @@ export class CallMedia implements MediaSink, TimedSession {
     const media = this.#media;
     if (media === undefined) return;
     const former = this.#formerSource;
-    if (former !== undefined && port === former.port && address === former.address) return;
+    const isFormer = former !== undefined && port === former.port && address === former.address;
+    if (isFormer && now < this.#formerUntil) return;
     try {
       media.receive(data, port, address, now);
     } catch (error) {

@@ -53,6 +53,8 @@ const UNAUTHORIZED = 401;
 export class Door {
   readonly #options: DoorOptions;
   readonly #filter: SourceFilter;
+  /** Sources that are never blocked. */
+  readonly #exempt: SourceFilter;
   readonly #guard: SourceGuard;
   readonly #admission: Admission;
   readonly #digest: DigestServer | undefined;
@@ -65,6 +67,7 @@ export class Door {
     const { sip, limits } = config;
     this.#options = options;
     this.#filter = new SourceFilter(sip.allow);
+    this.#exempt = new SourceFilter(sip.block.exempt);
     this.#refuses = sip.refuse === "403";
     this.#admission = new Admission(limits, runtime.now());
     const { per_source: perSource, block } = sip;
@@ -125,7 +128,9 @@ export class Door {
       counters.add("scanners_dropped");
       // A datagram may come from somebody else than it says
       const isProven = isReliable(flow.transport);
-      if (isProven) this.#guard.block(flow.remote.address, now, "scanner");
+      if (isProven && !this.#exempt.allows(flow.remote.address)) {
+        this.#guard.block(flow.remote.address, now, "scanner");
+      }
       const name = JSON.stringify(userAgent?.slice(0, 60));
       const text = `sip.block.scanners: ${flow.remote.address} calls itself ${name}`;
       this.#notice("scanner", `${text}: nothing is answered`, now);
@@ -189,6 +194,7 @@ export class Door {
   }
 
   #failed(flow: Flow, kind: FailureKind, isSourceProven: boolean, now: Millis): void {
+    if (this.#exempt.allows(flow.remote.address)) return;
     const { blocked } = this.#guard.failure(flow.remote.address, kind, now, { isSourceProven });
     if (!blocked) return;
     this.#options.counters.add("sources_blocked");

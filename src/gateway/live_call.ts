@@ -124,7 +124,7 @@ export class LiveCall implements SessionOwner {
       context,
       session,
       takenOver: (address) => this.#takenOver(address),
-      formerGone: () => this.#media.forgetFormer(),
+      formerGone: () => this.#media.forgetFormer(context.runtime.now()),
     });
   }
 

@@ -56,7 +56,7 @@ routes: [{ exec: [bot], answer: manual }]
     expect(stdout).toContain(
       "TLS     certificate etc/a.pem, authorities etc/ca.pem, callers have to",
     );
-    expect(stdout).toContain("auth    digest, 2 users in realm voicegw, SHA-256, MD5\n");
+    expect(stdout).toContain("auth    digest, 2 users in realm voicegw, MD5\n");
     expect(stdout).toContain("logs in 100@pbx.example.com (sip:pbx.example.com)\n");
     expect(stdout).toContain("trunks  t1 (sip:10.0.0.1), t2 (sip:10.0.0.2), ");
     expect(stdout).toContain("t4 (sip:10.0.0.4) and 2 more\n");

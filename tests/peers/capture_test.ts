@@ -90,11 +90,16 @@ describe("Wireshark reads what goes over the wire", () => {
   captureTest("every packet of ours is one of SIP, RTP or RTCP", () => {
     const { packets } = seen(capture);
     expect(packets(`${ours} and udp and not (sip or rtp or rtcp)`, ["frame.number"])).toEqual([]);
-    // Four answers of the gateway and the offer of `voicegw call`
-    expect(packets(`${ours} and sip and sdp`, ["frame.number"])).toHaveLength(5);
-    expect(packets(`${ours} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200`, [
-      "sdp.media.port",
-    ])).toHaveLength(4);
+    // Four answers of the gateway and the offer of `voicegw call`, which a busy machine may repeat
+    expect(packets(`${ours} and sdp and not sip.resend == 1`, ["frame.number"])).toHaveLength(5);
+    expect(
+      packets(
+        `${ours} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200 and not sip.resend == 1`,
+        [
+          "sdp.media.port",
+        ],
+      ),
+    ).toHaveLength(4);
   });
 
   captureTest("no packet of our streams is missing: RFC 3550 §5.1", () => {

@@ -73,6 +73,8 @@ describe("Linphone has the gateway call somebody else, RFC 3515, RFC 5589", () =
       const phone = await rig.linphone({ transport });
       phone.command(`call sip:100@${server.at(transport)};transport=${transport}`);
       await phone.says(/Media streams established/);
+      // Who is to be replaced has been heard of
+      await Bun.sleep(300);
       phone.command(`transfer ${other.uri}`);
       await other.says(/Media streams established/);
       await phone.says(/Call 1 .*ended/);
@@ -96,6 +98,7 @@ describe("Linphone has the gateway call somebody else, RFC 3515, RFC 5589", () =
     const phone = await rig.linphone();
     phone.command(`call sip:100@${server.udp}`);
     await phone.says(/Media streams established/);
+    await Bun.sleep(300);
     phone.command("pause");
     await phone.says(/is now paused/);
     phone.command(`call ${other.uri}`);
