@@ -5,7 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { isIpAddress } from "../src/base/socket_address.ts";
+import { formatSocketAddress, isIpAddress } from "../src/base/socket_address.ts";
 import type { Config } from "../src/config/schema.ts";
 import { makeFacts, withRoute } from "../src/route/build_facts.ts";
 import { type CallFacts, TRANSPORTS, type TransportWord } from "../src/route/call_facts.ts";
@@ -121,7 +121,7 @@ function makeCallFacts(options: RouteOptions): CallFacts {
     from: { uri: toUri(options.from) },
     to: { uri: to },
     sipCallId: "example-call-id",
-    source: options.source.includes(":") ? `[${options.source}]:5060` : `${options.source}:5060`,
+    source: formatSocketAddress({ address: options.source, port: 5060 }),
     transport: options.transport,
     authUser: options.authUser,
     registration: options.registration,

@@ -13,9 +13,14 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/** Writes a host as URIs and headers have it: an IPv6 address in brackets, anything else as it is. */
+export function formatHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
 /** Writes `address:port`, an IPv6 address in brackets. */
-export function formatSocketAddress(at: SocketAddress): string {
-  return at.address.includes(":") ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+export function formatSocketAddress({ address, port }: SocketAddress): string {
+  return `${formatHost(address)}:${port}`;
 }
 
 /** Tells whether two addresses are the same text and port. */

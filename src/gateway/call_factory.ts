@@ -24,10 +24,11 @@ import { findXHeader, makeFacts, withRoute } from "../route/build_facts.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import type { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
+import type { Headers } from "../sip/message/headers.ts";
 import { parseNameAddr } from "../sip/message/name_addr.ts";
 import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
-import type { Headers, InviteOutput } from "../sip/user_agent/output.ts";
+import type { InviteOutput } from "../sip/user_agent/output.ts";
 import type { Entered } from "./door.ts";
 import type { LiveCallOptions } from "./live_call.ts";
 

@@ -11,11 +11,11 @@
 import type { Millis } from "../base/units.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
-import { SipHeaders } from "../sip/message/headers.ts";
+import { type Headers, SipHeaders } from "../sip/message/headers.ts";
 import type { SipResponse } from "../sip/message/message.ts";
 import { parseNameAddr } from "../sip/message/name_addr.ts";
 import type { Hop } from "../sip/transport/flow.ts";
-import type { Headers, SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
+import type { SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
 import type { Agent, SessionOwner } from "./agent.ts";
 import { type DialAttempt, type DialCandidate, DialQueue } from "./outbound_queue.ts";
 import { parseTarget } from "./outbound_target.ts";

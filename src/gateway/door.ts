@@ -13,8 +13,9 @@ import type { Runtime } from "../runtime/ports.ts";
 import { DigestServer } from "../sip/auth/digest_server.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import { type Flow, isReliable } from "../sip/transport/flow.ts";
-import type { InviteOutput, UserAgentOutput } from "../sip/user_agent/output.ts";
+import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
 import { Admission } from "./admission.ts";
+import { CallSetups } from "./call_setups.ts";
 import type { Counters } from "./counters.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { type BlockedSource, type FailureKind, SourceGuard } from "./source_guard.ts";
@@ -43,6 +44,9 @@ export interface Entered {
 /** The share of a limit that one source may take where the configuration does not say. */
 const SHARE_OF_ONE_SOURCE = 0.8;
 
+/** So many calls of one source may ring, or wait for their ACK, in any case. */
+const SETUPS_MIN = 100;
+
 /** Sources that are told of at most so often. */
 const NOTICE_INTERVAL: Millis = 10_000;
 
@@ -57,6 +61,7 @@ export class Door {
   readonly #exempt: SourceFilter;
   readonly #guard: SourceGuard;
   readonly #admission: Admission;
+  readonly #setups: CallSetups;
   readonly #digest: DigestServer | undefined;
   readonly #refuses: boolean;
   /** When each kind of notice was last given. */
@@ -71,8 +76,11 @@ export class Door {
     this.#refuses = sip.refuse === "403";
     this.#admission = new Admission(limits, runtime.now());
     const { per_source: perSource, block } = sip;
+    const requestsPerSecond = perSource.requests_per_second ?? shareOf(limits.calls_per_second);
+    // Nobody takes longer than a second to acknowledge, unless it rings
+    this.#setups = new CallSetups(Math.max(SETUPS_MIN, requestsPerSecond));
     this.#guard = new SourceGuard({
-      requestsPerSecond: perSource.requests_per_second ?? shareOf(limits.calls_per_second),
+      requestsPerSecond,
       callsMax: perSource.calls ?? shareOf(limits.calls),
       failures: block.failures,
       within: block.within,
@@ -137,6 +145,12 @@ export class Door {
       return false;
     }
     if (headers.to.tag !== undefined || method === "ACK" || method === "CANCEL") return true;
+    if (method === "INVITE" && this.#setups.isFull(flow.remote.address)) {
+      counters.add("requests_limited");
+      const text = `${flow.remote.address} acknowledges none of its calls: new ones are dropped`;
+      this.#notice("setups", text, now);
+      return false;
+    }
     if (this.#guard.request(flow.remote.address, now)) return true;
     counters.add("requests_limited");
     const { address } = flow.remote;
@@ -168,6 +182,7 @@ export class Door {
       this.#admission.leave();
       return unavailable(`sip.per_source.calls: ${address} has as many calls as it may`);
     }
+    this.#setups.begin(invite.session, address);
     if (verdict !== undefined) this.#guard.success(address);
     return { authUser: verdict?.username ?? "", registration: registration ?? "" };
   }
@@ -177,9 +192,15 @@ export class Door {
     return this.#admission.enter(now);
   }
 
-  /** A call that was let in is over; `undefined` for one of our own. */
-  leave(address: string | undefined): void {
+  /** The ACK of a call that was let in came. */
+  acknowledged(session: SessionId): void {
+    this.#setups.end(session);
+  }
+
+  /** A call that was let in is over; `address` is `undefined` for one of our own. */
+  leave(session: SessionId, address: string | undefined): void {
     this.#admission.leave();
+    this.#setups.end(session);
     if (address !== undefined) this.#guard.callEnded(address);
   }
 

@@ -257,10 +257,11 @@ export class Gateway {
       observer: this.#observer,
       agent: this.#agent,
       rescheduled: (live) => this.#reschedule(live),
+      acknowledged: (live) => this.#door.acknowledged(live.session),
       ended: (live) => {
         this.#calls.end(live);
         this.#deadlines.delete(live);
-        this.#door.leave(live.sourceAddress);
+        this.#door.leave(live.session, live.sourceAddress);
         this.#outbound.release(live);
         this.counters.add("calls_ended");
       },
@@ -291,7 +292,7 @@ export class Gateway {
       isSessionIdTaken: (id) => this.#calls.hasExplicitId(id),
     }, now);
     if ("answer" in made) {
-      this.#door.leave(flow.remote.address);
+      this.#door.leave(session, flow.remote.address);
       return this.#refuse(invite, made, now);
     }
     const live = new LiveCall({ ...made, session }, this.#context);
@@ -303,7 +304,7 @@ export class Gateway {
   /** An INVITE takes the place of a live call's session: that call goes on. RFC 3891 */
   #replace(invite: InviteOutput, replaced: SessionId, now: Millis): void {
     // It is no call of its own
-    this.#door.leave(invite.flow.remote.address);
+    this.#door.leave(invite.session, invite.flow.remote.address);
     const live = this.#calls.bySession(replaced);
     if (live === undefined) {
       const reason = "the call that Replaces names is over";

@@ -18,13 +18,8 @@ import type { MediaEvent } from "../media/media_contract.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
-import type {
-  Headers,
-  InviteOutput,
-  SessionId,
-  SessionOutput,
-  SipBody,
-} from "../sip/user_agent/output.ts";
+import type { Headers } from "../sip/message/headers.ts";
+import type { InviteOutput, SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
 import type { Agent, SessionOwner } from "./agent.ts";
 import { CallHost } from "./call_host.ts";
 import { CallMedia } from "./call_media.ts";
@@ -49,6 +44,8 @@ export interface LiveCallContext {
   readonly agent: Agent;
   /** The call's deadline may have moved. */
   rescheduled(live: LiveCall): void;
+  /** The caller has acknowledged our 200. Once. */
+  acknowledged(live: LiveCall): void;
   /** The call is over; its handler may still wind down. Once. */
   ended(live: LiveCall): void;
   /** Nothing of the call is left, not even its handler. Once, after `ended`. */
@@ -138,6 +135,7 @@ export class LiveCall implements SessionOwner {
 
   /** What the user agent tells of the call's session. */
   receive(output: SessionOutput): void {
+    if (output.type === "acknowledged") this.#context.acknowledged(this);
     this.#signalling.receive(output);
   }
 

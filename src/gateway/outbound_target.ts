@@ -9,12 +9,12 @@
 
 import { isIpAddress } from "../base/socket_address.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
+import type { Headers } from "../sip/message/headers.ts";
 import type { SipResponse } from "../sip/message/message.ts";
 import { type NameAddr, parseNameAddr } from "../sip/message/name_addr.ts";
 import { nextHopOf } from "../sip/message/next_hop.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
 import { parseSipUri, serializeSipUri, type SipUri } from "../sip/message/uri.ts";
-import type { Headers } from "../sip/user_agent/output.ts";
 import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
 
 /** A trunk as the configuration describes it. */

@@ -10,7 +10,8 @@
 
 import { formatReplaces } from "../sip/dialog/replaces.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
-import type { Headers, SessionId, SipBody } from "../sip/user_agent/output.ts";
+import type { Headers } from "../sip/message/headers.ts";
+import type { SessionId, SipBody } from "../sip/user_agent/output.ts";
 
 /** Where a referred call reports to. */
 export interface ReferredCallEvents {

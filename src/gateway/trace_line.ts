@@ -7,6 +7,7 @@
  * @module
  */
 
+import { formatHost } from "../base/socket_address.ts";
 import { parseSipfrag } from "../sip/dialog/refer_subscription.ts";
 import type { SipHeaders } from "../sip/message/headers.ts";
 import type { SipMessage } from "../sip/message/message.ts";
@@ -104,8 +105,7 @@ function sdpNote(body: Uint8Array): string {
   const [, port = "?", protocol = "?"] = /^m=audio (\d+)\S* (\S+)/.exec(stream) ?? [];
   const address = lineOf(/^c=IN IP[46] ([^\s/]+)/m, stream, session) ?? "?";
   const direction = lineOf(/^a=(sendonly|recvonly|inactive)\s*$/m, stream, session);
-  const at = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-  const parts = ["SDP", cut(at)];
+  const parts = ["SDP", cut(`${formatHost(address)}:${port}`)];
   if (protocol !== "RTP/AVP") parts.push(cut(protocol));
   if (direction !== undefined) parts.push(direction);
   return parts.join(" ");

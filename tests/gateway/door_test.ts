@@ -93,4 +93,24 @@ describe("the door", () => {
     // Whoever is in a call can always end it
     expect(door.admitsMessage(request("ACK"), flowFrom(STRANGER, "udp"), 1000)).toBe(true);
   });
+
+  test("takes no more calls of a source that acknowledges none", () => {
+    const { door } = open({ allow: ["any"], per_source: { requests_per_second: 3 } });
+    const flow = flowFrom(STRANGER, "udp");
+    for (let index = 0; index < 100; index++) {
+      const invite = {
+        session: `s${index}`,
+        request: request("INVITE"),
+        flow,
+        replaces: undefined,
+      };
+      expect(door.enter({ type: "invite", ...invite }, 0)).toMatchObject({ authUser: "" });
+    }
+    expect(door.admitsMessage(request("INVITE"), flow, 60_000)).toBe(false);
+    expect(door.admitsMessage(request("INVITE"), flowFrom("198.51.100.8", "udp"), 60_000)).toBe(
+      true,
+    );
+    door.acknowledged("s0");
+    expect(door.admitsMessage(request("INVITE"), flow, 60_000)).toBe(true);
+  });
 });

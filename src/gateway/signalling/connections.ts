@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SocketAddress } from "../../base/socket_address.ts";
+import { formatHost, type SocketAddress } from "../../base/socket_address.ts";
 import { TimerTable } from "../../base/timer_table.ts";
 import type { Millis } from "../../base/units.ts";
 import type {
@@ -299,13 +299,14 @@ export class Connections {
     const register = (stream: StreamConnection): Connection =>
       connection ??= this.#add({ role: "opened", stream, listener, key, serverName });
     const client = isSecure(transport) ? tls()?.client ?? { verify: true } : undefined;
-    const name = serverName.includes(":") ? `[${serverName}]` : serverName;
     const stream = await runtime.connectStream({
       transport,
       to,
       timeout: limits.connect,
       ...(client === undefined ? {} : { tls: { ...client, serverName } }),
-      ...(isWebSocket(transport) ? { subprotocol: "sip", host: `${name}:${to.port}` } : {}),
+      ...(isWebSocket(transport)
+        ? { subprotocol: "sip", host: `${formatHost(serverName)}:${to.port}` }
+        : {}),
     }, {
       receive: (stream, data) => {
         if (!this.#closed) register(stream);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseIpAddress } from "../../base/socket_address.ts";
+import { formatHost, parseIpAddress } from "../../base/socket_address.ts";
 import { escape, unescape } from "./escapes.ts";
 import { CLASS, isInClass, parseScalar, skipClass } from "./grammar.ts";
 import { scanHost } from "./host.ts";
@@ -110,7 +110,7 @@ export function serializeSipUri(uri: SipUri): string {
     if (uri.password !== undefined) text += `:${escape(uri.password, CLASS.password)}`;
     text += "@";
   }
-  text += uri.host.includes(":") ? `[${uri.host}]` : uri.host;
+  text += formatHost(uri.host);
   if (uri.port !== undefined) text += `:${uri.port}`;
   for (const [name, value] of uri.parameters) {
     text += `;${escape(name, CLASS.uriParameter)}`;

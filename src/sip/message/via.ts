@@ -6,6 +6,7 @@
  * @module
  */
 
+import { formatHost } from "../../base/socket_address.ts";
 import type { SipHeaders } from "./headers.ts";
 import { CLASS, parseScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
 import { scanHost } from "./host.ts";
@@ -106,8 +107,7 @@ function makeVia(
  * what it looks like.
  */
 export function serializeVia(via: Via): string {
-  const host = via.host.includes(":") ? `[${via.host}]` : via.host;
-  let text = `SIP/2.0/${via.transport} ${host}`;
+  let text = `SIP/2.0/${via.transport} ${formatHost(via.host)}`;
   if (via.port !== undefined) text += `:${via.port}`;
   for (const [name, value] of via.parameters) {
     text += isField(name) ? serializeField(via, name) : serializeParameter(name, value);

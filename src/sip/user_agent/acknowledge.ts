@@ -5,10 +5,11 @@
  */
 
 import type { Dialog } from "../dialog/dialog.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import type { Hop } from "../transport/flow.ts";
 import { addVia, hopOf, sendOnce, type UserAgentContext } from "./context.ts";
-import type { Headers, UserAgentOutput } from "./output.ts";
+import type { UserAgentOutput } from "./output.ts";
 import type { SentMessage, Session } from "./session_table.ts";
 
 /** A 2xx may still come again after the next re-INVITE is through; so many ACKs are remembered. */

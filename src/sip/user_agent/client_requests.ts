@@ -13,12 +13,13 @@ import type { Millis } from "../../base/units.ts";
 import type { DigestClient } from "../auth/digest_client.ts";
 import type { Dialog } from "../dialog/dialog.ts";
 import { raisedMinimum } from "../dialog/session_timer.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { serializedSize } from "../message/serialize.ts";
 import type { TransactionKey } from "../transaction/transaction_table.ts";
 import type { Hop } from "../transport/flow.ts";
 import { addVia, contactFor, type ContactOptions, type UserAgentContext } from "./context.ts";
-import type { Headers, RequestId, UserAgentOutput } from "./output.ts";
+import type { RequestId, UserAgentOutput } from "./output.ts";
 import { isGivenUp, type Session } from "./session_table.ts";
 
 /** What a request within a session is for. */

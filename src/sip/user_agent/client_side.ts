@@ -14,6 +14,7 @@ import { InviteSession } from "../dialog/invite_session.ts";
 import { formatRAck, parseRSeq, ProvisionalOrder } from "../dialog/reliable_provisional.ts";
 import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
 import { createRequest } from "../message/build.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import { reasonPhrase } from "../message/reason_phrases.ts";
@@ -23,7 +24,7 @@ import { acknowledge, ackRequest } from "./acknowledge.ts";
 import { addVia, hopOf, sendOnce, type UserAgentContext } from "./context.ts";
 import { sendBye } from "./in_session.ts";
 import { newSession } from "./new_session.ts";
-import type { Headers, SessionId, SipBody, UserAgentOutput } from "./output.ts";
+import type { SessionId, SipBody, UserAgentOutput } from "./output.ts";
 import { type Calling, type EarlyDialog, isGivenUp, type Session } from "./session_table.ts";
 import { ALLOW, SUPPORTED, takesUpdate } from "./uas_core.ts";
 

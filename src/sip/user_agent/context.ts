@@ -5,7 +5,7 @@
  */
 
 import { randomHex, type RandomSource } from "../../base/random.ts";
-import { isIpAddress, type SocketAddress } from "../../base/socket_address.ts";
+import { formatSocketAddress, isIpAddress, type SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
 import type { Hash } from "../auth/credentials.ts";
 import type { Dialog } from "../dialog/dialog.ts";
@@ -70,11 +70,10 @@ export function contactFor(identity: Identity, flow: Flow, options: ContactOptio
 export function addVia(context: UserAgentContext, request: SipRequest, flow: Flow): void {
   const branch = BRANCH_COOKIE + randomHex(context.random, 8);
   const at = context.identity(flow);
-  const host = at.address.includes(":") ? `[${at.address}]` : at.address;
   const transport = flow.transport.toUpperCase();
   request.headers.prepend(
     "Via",
-    `SIP/2.0/${transport} ${host}:${at.port};rport;branch=${branch}`,
+    `SIP/2.0/${transport} ${formatSocketAddress(at)};rport;branch=${branch}`,
   );
 }
 

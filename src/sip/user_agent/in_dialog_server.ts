@@ -11,10 +11,11 @@ import { parseRefer } from "../dialog/refer.ts";
 import { ReferNotifier } from "../dialog/refer_subscription.ts";
 import { parseRAck } from "../dialog/reliable_provisional.ts";
 import { answerSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import type { Headers } from "../message/headers.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import type { UserAgentContext } from "./context.ts";
 import type { InDialogClient } from "./in_dialog_client.ts";
-import type { Answer, Headers, UserAgentOutput } from "./output.ts";
+import type { Answer, UserAgentOutput } from "./output.ts";
 import {
   bad,
   busy,

@@ -6,9 +6,10 @@
 
 import type { Millis } from "../../base/units.ts";
 import type { Dialog } from "../dialog/dialog.ts";
+import type { Headers } from "../message/headers.ts";
 import type { Purpose } from "./client_requests.ts";
 import { hopOf, type UserAgentContext } from "./context.ts";
-import type { Headers, SipBody, UserAgentOutput } from "./output.ts";
+import type { SipBody, UserAgentOutput } from "./output.ts";
 import type { Session } from "./session_table.ts";
 
 /** A request within a session. */

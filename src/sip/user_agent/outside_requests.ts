@@ -10,11 +10,12 @@ import type { Credentials } from "../auth/credentials.ts";
 import { DigestClient } from "../auth/digest_client.ts";
 import { routedTarget } from "../dialog/dialog.ts";
 import { createRequest } from "../message/build.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipResponse } from "../message/message.ts";
 import { reasonPhrase } from "../message/reason_phrases.ts";
 import type { Hop } from "../transport/flow.ts";
 import type { ContactOptions, UserAgentContext } from "./context.ts";
-import type { Headers, RequestId, UserAgentOutput } from "./output.ts";
+import type { RequestId, UserAgentOutput } from "./output.ts";
 
 /** A request outside of sessions. */
 export interface OutsideRequest {

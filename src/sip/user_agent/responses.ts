@@ -7,11 +7,12 @@
 import { randomHex } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
 import { createResponse } from "../message/build.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import type { SipParseError } from "../message/parse_error.ts";
 import type { Flow } from "../transport/flow.ts";
 import { contactFor, type UserAgentContext } from "./context.ts";
-import type { Answer, Headers, UserAgentOutput } from "./output.ts";
+import type { Answer, UserAgentOutput } from "./output.ts";
 import type { PendingRequest, SentMessage, Session } from "./session_table.ts";
 import { ALLOW, type Refusal, SUPPORTED } from "./uas_core.ts";
 

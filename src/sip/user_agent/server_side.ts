@@ -12,6 +12,7 @@ import { InviteSession } from "../dialog/invite_session.ts";
 import { parseReplaces } from "../dialog/replaces.ts";
 import { ReliableProvisional } from "../dialog/reliable_provisional.ts";
 import { answerSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import type { TransactionKey } from "../transaction/transaction_table.ts";
@@ -19,7 +20,7 @@ import type { UserAgentContext } from "./context.ts";
 import type { InDialogServer } from "./in_dialog_server.ts";
 import { sendBye } from "./in_session.ts";
 import { newSession } from "./new_session.ts";
-import type { Answer, Headers, SessionId, UserAgentOutput } from "./output.ts";
+import type { Answer, SessionId, UserAgentOutput } from "./output.ts";
 import {
   bad,
   noDialog,

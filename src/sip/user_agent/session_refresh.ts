@@ -7,10 +7,11 @@
 
 import type { Millis } from "../../base/units.ts";
 import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { UserAgentContext } from "./context.ts";
 import { endsDialog, sendInSession } from "./in_session.ts";
-import type { Headers, UserAgentOutput } from "./output.ts";
+import type { UserAgentOutput } from "./output.ts";
 import type { Session } from "./session_table.ts";
 import { ALLOW, SUPPORTED } from "./uas_core.ts";
 

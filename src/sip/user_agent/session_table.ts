@@ -13,10 +13,11 @@ import type { OfferState } from "../dialog/offer_state.ts";
 import type { ReferNotifier, ReferSubscription } from "../dialog/refer_subscription.ts";
 import type { ProvisionalOrder, ReliableProvisional } from "../dialog/reliable_provisional.ts";
 import type { SessionTimer } from "../dialog/session_timer.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipMessage, SipRequest } from "../message/message.ts";
 import type { TransactionKey } from "../transaction/transaction_table.ts";
 import type { Flow } from "../transport/flow.ts";
-import type { Answer, Headers, SessionId } from "./output.ts";
+import type { Answer, SessionId } from "./output.ts";
 
 /** A message that may have to go out again, exactly as it was. */
 export interface SentMessage {

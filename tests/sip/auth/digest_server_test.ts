@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../../src/base/random.ts";
-import type { Credentials, Headers } from "../../../src/sip/auth/credentials.ts";
+import type { Credentials } from "../../../src/sip/auth/credentials.ts";
 import { DigestClient } from "../../../src/sip/auth/digest_client.ts";
 import {
   type DigestSecret,
@@ -9,6 +9,7 @@ import {
   type DigestServerOptions,
   type DigestVerdict,
 } from "../../../src/sip/auth/digest_server.ts";
+import type { Headers } from "../../../src/sip/message/headers.ts";
 import type { SipRequest } from "../../../src/sip/message/message.ts";
 import {
   hash,

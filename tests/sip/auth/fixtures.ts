@@ -5,8 +5,9 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Hash, Headers } from "../../../src/sip/auth/credentials.ts";
+import type { Hash } from "../../../src/sip/auth/credentials.ts";
 import { createRequest, createResponse } from "../../../src/sip/message/build.ts";
+import type { Headers } from "../../../src/sip/message/headers.ts";
 import type { SipRequest, SipResponse } from "../../../src/sip/message/message.ts";
 
 const NAMES = { md5: "md5", "sha-256": "sha256", "sha-512-256": "sha512-256" } as const;
