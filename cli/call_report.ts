@@ -54,10 +54,15 @@ export function judge(result: OutboundCallResult): Verdict {
   return { worked: true, text: "the call worked" };
 }
 
-function whyNot({ statusCode, reasonPhrase, responded }: OutboundCallResult): string {
+function whyNot(result: OutboundCallResult): string {
+  const { statusCode, reasonPhrase, responded, unconnected } = result;
   const status = `${statusCode} ${printable(reasonPhrase)}`;
   if (statusCode < 300) return `failed: ${status}`;
   if (responded || (statusCode !== 408 && statusCode !== 503)) return `not answered: ${status}`;
+  if (statusCode === 503 && unconnected !== "") {
+    const remedy = unconnected.includes("certificate") ? " (--ca, --insecure)" : "";
+    return `not answered: ${status}; no connection to ${printable(unconnected)}${remedy}`;
+  }
   if (statusCode === 503) {
     return `not answered: ${status}; no way to get there: look at the address, the port, firewalls` +
       " in between, and for TLS at the certificate (--ca, --insecure)";

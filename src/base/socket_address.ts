@@ -13,9 +13,14 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/** Tells whether a literal address is an IPv6 one. */
+export function isIpv6(address: string): boolean {
+  return address.includes(":");
+}
+
 /** Writes a host as URIs and headers have it: an IPv6 address in brackets, anything else as it is. */
 export function formatHost(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
+  return isIpv6(host) ? `[${host}]` : host;
 }
 
 /** Writes `address:port`, an IPv6 address in brackets. */
@@ -44,7 +49,7 @@ const V4_MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
  * @returns `undefined` when `text` is not an address.
  */
 export function parseIpAddress(text: string): Uint8Array | undefined {
-  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+  return isIpv6(text) ? parseIpv6(text) : parseIpv4(text);
 }
 
 /** Dotted decimal without leading zeros. Called for every message and packet that names an address. */

@@ -12,17 +12,16 @@ import type { Millis } from "../base/units.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import type { SipRequest } from "../sip/message/message.ts";
-import type { Answer, SipBody } from "../sip/user_agent/output.ts";
 import { CallCore, type CallState } from "./call_core.ts";
 import type { CallOptions, CallOutput, JoiningSession } from "./call_output.ts";
 import type { DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { KeyPresses } from "./key_presses.ts";
-import { Opening } from "./opening.ts";
 import { Renegotiation } from "./renegotiation.ts";
 import { answerOf, type LiveHandlerSpec, unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
+import { DECLINED, SetUp } from "./set_up.ts";
 import { Referral, Transfer } from "./transfer.ts";
 import { WaitingCommands } from "./waiting_commands.ts";
 
@@ -31,9 +30,6 @@ export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_
 
 /** Hz of the PCM that handlers get and give. */
 export const HANDLER_RATE = 8000;
-
-/** RFC 3261 §21.6.2. */
-const DECLINED: Answer = { statusCode: 603 };
 
 /** One call. */
 export class Call {
@@ -47,18 +43,15 @@ export class Call {
   readonly #core: CallCore;
   readonly #options: CallOptions;
   readonly #keys = new KeyPresses();
-  #opening: Opening;
-  #isMediaOpen = false;
-  #finishPending = false;
+  readonly #setUp: SetUp;
   readonly #waiting = new WaitingCommands();
 
   constructor(options: CallOptions, now: Millis) {
-    const { facts, media, hasOffer, reliable = false } = options;
-    this.facts = facts;
+    this.facts = options.facts;
     this.#options = options;
     this.#core = new CallCore(options, now);
-    this.#opening = new Opening({ media, hasOffer, reliable });
     this.renegotiation = new Renegotiation(this.#core);
+    this.#setUp = new SetUp(this.#core, this.renegotiation, options);
     this.transfer = new Transfer(this.#core);
     this.referral = new Referral(this.#core);
   }
@@ -79,7 +72,8 @@ export class Call {
 
   get deadline(): Millis | undefined {
     const { state, answeredAt, begunAt } = this.#core;
-    if (state === "ended") return undefined;
+    // How long it rings is the dialer's to say
+    if (state === "ended" || state === "dialing") return undefined;
     return answeredAt === undefined
       ? begunAt + this.#options.setupMax
       : answeredAt + this.#options.durationMax;
@@ -97,7 +91,7 @@ export class Call {
     this.media.port = port;
     if (this.#core.isOutbound) {
       this.#core.enter("dialing");
-      return [{ type: "dial", body: this.#opening.final() as SipBody }];
+      return [{ type: "dial", body: this.#setUp.offer() }];
     }
     this.#core.enter("starting");
     return this.#startHandler(now);
@@ -108,8 +102,8 @@ export class Call {
     if (this.state !== "dialing") return [];
     this.#core.answered(now);
     this.#core.confirmed();
-    const accepted = this.#opening.answered(body);
-    if (!accepted.ok) return this.#core.end("refused", accepted.reason, now);
+    const problem = this.#setUp.dialed(body);
+    if (problem !== undefined) return this.#core.end("refused", problem, now);
     this.#core.enter("starting");
     return this.#startHandler(now);
   }
@@ -129,14 +123,7 @@ export class Call {
     const { state } = this;
     if (state !== "starting" && state !== "ringing" && state !== "up") return [];
     this.#core.handlerStarted();
-    if (state === "up") return [];
-    if (this.#core.isOutbound) {
-      this.#core.enter("up");
-      return this.#openMedia();
-    }
-    if (!this.#isManual) return this.#accept(now);
-    this.#core.enter("ringing");
-    return this.#openMedia();
+    return state === "up" ? [] : this.#setUp.handlerStarted(now);
   }
 
   /**
@@ -144,8 +131,7 @@ export class Call {
    * §13.3.1.1, RFC 3262 §5
    */
   handlerWrote(): CallOutput[] {
-    const body = this.state === "ringing" ? this.#opening.early() : undefined;
-    return body === undefined ? [] : [{ type: "answer", answer: { statusCode: 183, body } }];
+    return this.state === "ringing" ? this.#setUp.handlerWrote() : [];
   }
 
   /** The handler is done: what it wrote is played, then we hang up. */
@@ -154,13 +140,7 @@ export class Call {
     if (state === "starting") return this.#failOver("The handler ended before it began", now);
     if (state !== "up" && state !== "ringing") return [];
     this.#core.enter("draining");
-    if (this.#isMediaOpen) return [{ type: "finish" }];
-    // Nobody can hear it before the answer to our offer, and without one nobody ever will
-    if (this.#opening.state === "unasked") {
-      return this.#core.end("handler_hangup", "", now, DECLINED);
-    }
-    this.#finishPending = true;
-    return [];
+    return this.#setUp.finish(now);
   }
 
   /** The handler failed: the next of the chain takes over. */
@@ -185,7 +165,7 @@ export class Call {
       case "answer":
       case "ring":
       case "reject":
-        return this.#decide(command, now);
+        return this.#setUp.decide(command, now);
       case "hold":
       case "resume":
       case "transfer":
@@ -258,14 +238,14 @@ export class Call {
 
   /** The PRACK of our 183 came. RFC 3262 §5: when the offer was ours, it brings the answer. */
   provisionalAcknowledged(body: Uint8Array, now: Millis): CallOutput[] {
-    return this.#answered("PRACK", body, now);
+    return this.#setUp.answered("PRACK", body, now);
   }
 
   /** The ACK of our 200 came. RFC 3264 §5: when the offer was ours, it brings the answer. */
   acknowledged(body: Uint8Array, now: Millis): CallOutput[] {
     if (this.state === "ended") return [];
     this.#core.confirmed();
-    const outputs = this.#answered("ACK", body, now);
+    const outputs = this.#setUp.answered("ACK", body, now);
     return [...outputs, ...this.#waiting.take().flatMap((command) => this.command(command, now))];
   }
 
@@ -273,7 +253,7 @@ export class Call {
   join({ media, opening, isConfirmed }: JoiningSession, now: Millis): CallOutput[] {
     if (!this.isReplaceable) return [];
     this.#core.join(media, isConfirmed);
-    this.#opening = opening;
+    this.#setUp.join(opening);
     return [...this.transfer.joined(now), ...this.renegotiation.joined()];
   }
 
@@ -294,12 +274,6 @@ export class Call {
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);
   }
 
-  /** Whether the handler that the call has now is to say when it is answered; some cannot. */
-  get #isManual(): boolean {
-    const { type } = this.#core.handler;
-    return this.#options.answer === "manual" && type !== "echo" && type !== "play";
-  }
-
   #startHandler(now: Millis): CallOutput[] {
     this.#core.handlerStarts();
     const spec = this.#core.handler;
@@ -312,55 +286,6 @@ export class Call {
     const audio = { encoding: "s16le", rate: HANDLER_RATE, channels: 1, codec } as const;
     const event = { event: "start", protocol: HANDLER_PROTOCOL, call: this.facts, audio } as const;
     return [{ type: "start_handler", spec: spec as LiveHandlerSpec, event }];
-  }
-
-  #accept(now: Millis): CallOutput[] {
-    this.#core.answered(now);
-    const opened = this.#openMedia();
-    const body = this.#opening.final();
-    const answer = { statusCode: 200, ...(body === undefined ? {} : { body }) };
-    return [...opened, { type: "answer", answer }];
-  }
-
-  /** Opens the media once both sides' descriptions are known. */
-  #openMedia(): CallOutput[] {
-    const media = this.media.current;
-    if (media === undefined || this.#isMediaOpen) return [];
-    this.#isMediaOpen = true;
-    this.renegotiation.opened(media);
-    return [{ type: "open_media", media }];
-  }
-
-  /** The answer to our offer was due, if one is open. */
-  #answered(by: "PRACK" | "ACK", body: Uint8Array, now: Millis): CallOutput[] {
-    if (this.#opening.state !== "awaiting" || this.state === "ended") return [];
-    const accepted = this.#opening.answered(body);
-    if (!accepted.ok) {
-      const reason = body.length === 0 ? `The ${by} brought no SDP answer` : accepted.reason;
-      return this.#core.end("refused", reason, now, { statusCode: 488 });
-    }
-    // A session that has joined the call changes media that is open
-    if (this.#isMediaOpen) return this.renegotiation.joined();
-    const outputs = this.#openMedia();
-    if (this.#finishPending) outputs.push({ type: "finish" });
-    return outputs;
-  }
-
-  #decide(command: HandlerCommand & { command: "answer" | "ring" | "reject" }, now: Millis) {
-    if (this.state !== "ringing") {
-      return this.#core.refuse(command.command, "The call is answered already");
-    }
-    switch (command.command) {
-      case "answer":
-        return this.#accept(now);
-      case "ring":
-        return [{ type: "answer", answer: { statusCode: 180 } }] satisfies CallOutput[];
-      case "reject": {
-        const { status: statusCode, reason } = command;
-        const phrase = reason === undefined ? {} : { reasonPhrase: reason };
-        return this.#core.end("rejected", reason ?? "", now, { statusCode, ...phrase });
-      }
-    }
   }
 
   /** Commands that make requests of ours: they wait until the caller knows of its session. */

@@ -30,7 +30,6 @@ const Q850_CAUSES: Readonly<Record<EndCause, Q850>> = {
   media_timeout: { cause: 102, text: "No audio received" },
   ack_timeout: { cause: 102, text: "No ACK received" },
   prack_timeout: { cause: 102, text: "No PRACK received" },
-  bye_timeout: { cause: 102, text: "No answer to BYE" },
   setup_timeout: { cause: 102, text: "Set-up took too long" },
   session_expired: { cause: 102, text: "Session expired" },
   refused: { cause: 21, text: "Call rejected" },

@@ -95,7 +95,6 @@ export type EndCause =
   | "media_timeout"
   | "ack_timeout"
   | "prack_timeout"
-  | "bye_timeout"
   | "duration_limit"
   | "setup_timeout"
   | "session_expired"

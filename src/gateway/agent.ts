@@ -23,6 +23,7 @@ import type {
 } from "../sip/user_agent/output.ts";
 import type { OutsideRequest } from "../sip/user_agent/outside_requests.ts";
 import { UserAgent, type UserAgentOptions } from "../sip/user_agent/user_agent.ts";
+import type { ConnectionFailure } from "./signalling/options.ts";
 import { Signalling, type SignallingOptions } from "./signalling.ts";
 
 /**
@@ -53,6 +54,8 @@ export interface AgentEvents {
   message?(direction: "received" | "sent", message: SipMessage, flow: Flow, now: Millis): void;
   /** What was sent over a flow may be lost. The user agent has been told. */
   failed?(flow: Flow, now: Millis): void;
+  /** A peer did not get through to us, or we to it. */
+  unconnected?(failure: ConnectionFailure, now: Millis): void;
   /** A message could not be read. */
   malformed?(error: SipParseError, flow: Flow, now: Millis): void;
   /** A bug of ours; it costs one message and no other call. */
@@ -102,6 +105,7 @@ export class Agent {
           this.#guarded(() => this.#dispatch(this.#userAgent.transportFailed(flow, now), now));
           events.failed?.(flow, now);
         },
+        unconnected: (failure, now) => events.unconnected?.(failure, now),
       },
     });
     this.#userAgent = new UserAgent({

@@ -5,7 +5,7 @@
  */
 
 import { randomUint32 } from "../base/random.ts";
-import { formatSocketAddress } from "../base/socket_address.ts";
+import { formatSocketAddress, isIpv6 } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import { Call } from "../call/call.ts";
@@ -171,5 +171,8 @@ function factsOf({ request, flow }: InviteOutput, entered: Entered, runtime: Run
 /** The address that our SDP gives: a wildcard can be bound, but not told to anybody. */
 function mediaAddress({ sip, rtp }: Config, flow: Flow): string {
   const bound = rtp.address === "0.0.0.0" || rtp.address === "::" ? undefined : rtp.address;
-  return sip.advertise ?? bound ?? flow.local.address;
+  const local = bound ?? flow.local.address;
+  const { advertise } = sip;
+  // Packets of the other family would not reach our socket
+  return advertise !== undefined && isIpv6(advertise) === isIpv6(local) ? advertise : local;
 }

@@ -88,8 +88,7 @@ export class CallSignalling implements SessionOwner {
         return this.#input((call, now) => call.info(output.request, now));
       case "refer": {
         const { refer } = output;
-        const isAllowed = this.#context.config.sip.refer !== "refuse" &&
-          this.#context.refer !== undefined;
+        const isAllowed = this.#context.config.sip.refer !== "refuse";
         return this.#input((call) => call.referral.receive(refer, isAllowed));
       }
       case "referred":
@@ -160,9 +159,9 @@ export class CallSignalling implements SessionOwner {
       case "refer":
         return this.#refer(output.refer);
       case "dial":
-        return this.#context.dial?.(this.#options.live, output.body);
+        return this.#context.dial(this.#options.live, output.body);
       case "cancel_dial":
-        return this.#context.cancelDial?.(this.#options.live, output.headers);
+        return this.#context.cancelDial(this.#options.live, output.headers);
       case "bye":
         return agent.perform((ua, now) => ua.hangup(session, output.headers, now));
     }
@@ -221,9 +220,11 @@ export class CallSignalling implements SessionOwner {
   }
 
   #transfer({ to, replaces }: SignallingOutput & { type: "transfer" }): void {
-    const { agent, callById } = this.#context;
+    const { agent } = this.#context;
     const session = this.#session;
-    const other = replaces === undefined ? undefined : callById?.(replaces)?.currentSession;
+    const other = replaces === undefined
+      ? undefined
+      : this.#context.callById(replaces)?.currentSession;
     const dialog = other === undefined || other === session
       ? undefined
       : agent.look((ua) => ua.dialogOf(other));
@@ -255,7 +256,7 @@ export class CallSignalling implements SessionOwner {
       },
     });
     this.#referred = referred;
-    this.#context.refer?.(this.#options.live, refer, referred);
+    this.#context.refer(this.#options.live, referred);
   }
 
   /** The one whom we were asked to call has answered, and takes the caller's place. */
@@ -310,7 +311,7 @@ export class CallSignalling implements SessionOwner {
     const reason = isForbidden
       ? "sip.refer does not let the other side send calls elsewhere"
       : `${REQUEST_OF[output.type]}${warning === undefined ? "" : `: ${warning}`}`;
-    this.#context.refused?.(this.#options.live, statusCode, reason);
+    this.#context.refused(this.#options.live, statusCode, reason);
   }
 
   #successor(): SessionMedia {

@@ -21,6 +21,7 @@ export type CounterName =
   | "connections_silent"
   | "connections_dead"
   | "connections_idle"
+  | "handshakes_failed"
   | "names_not_found"
   | "calls_received"
   | "calls_answered"

@@ -54,6 +54,8 @@ export interface DialEvents {
   trying?(candidate: DialCandidate, hops: readonly Hop[], now: Millis): void;
   /** A provisional response came, 100 included. */
   progress?(output: SessionOutput & { readonly type: "progress" }, now: Millis): void;
+  /** A bug of ours has cost the call; `done` follows. */
+  crashed?(error: unknown): void;
   /** Once: what became of it. */
   done(result: DialResult, now: Millis): void;
   /**
@@ -196,6 +198,7 @@ export class Dialer implements SessionOwner {
   /** A bug, ours or of whoever listens, costs this call and no other. */
   #tryLater(candidate: DialCandidate): void {
     this.#try(candidate).catch((error: unknown) => {
+      this.#options.events.crashed?.(error);
       const message = error instanceof Error ? error.message : String(error);
       const reasonPhrase = `Internal error: ${message}`;
       this.#leave({ statusCode: 500, reasonPhrase, cause: "internal" }, []);
@@ -234,7 +237,8 @@ export class Dialer implements SessionOwner {
       ...(callId === undefined || this.#attempts.length > 0 ? {} : { callId }),
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined ? {} : { body }),
-      credentials,
+      // Whoever a redirection names is nobody's business to prove a password to
+      credentials: candidate.origin === "given" ? credentials : undefined,
     }, this);
     this.#session = session;
     // The same of those who watch the messages
@@ -322,7 +326,7 @@ export class Dialer implements SessionOwner {
   #tell(attempt: DialAttempt, response: SipResponse | undefined, now: Millis): void {
     const { statusCode, reasonPhrase, cause } = attempt;
     const attempts = this.#attempts;
-    this.#finish(this.#state);
+    this.#finish("leaving");
     const result = { type: "failed", statusCode, reasonPhrase, cause, response, attempts } as const;
     this.#options.events.done(result, now);
   }

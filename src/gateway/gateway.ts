@@ -98,6 +98,7 @@ export class Gateway {
       live: () => this.#context,
       admit: (now) => this.#door.enterOwn(now),
       began: (live) => this.#calls.add(live),
+      crashed: (error) => this.#crashed(error),
     });
     this.#context = this.#liveCallContext(options);
   }
@@ -235,6 +236,7 @@ export class Gateway {
         admits: (received, flow, now) => this.#door.admitsMessage(received, flow, now),
         ...(message === undefined ? {} : { message }),
         failed: (flow, now) => this.#registrations.flowFailed(flow, now),
+        unconnected: (failure, now) => this.#refusals.unconnected(failure, now),
         malformed: (error, flow, now) => {
           this.#door.malformed(flow, now);
           this.#refusals.malformed(error, flow, now);
@@ -272,7 +274,7 @@ export class Gateway {
         this.#refusals.inCall(`${statusCode}: ${reason}`, fields, runtime.now());
       },
       callById: (id) => this.#calls.byId(id),
-      refer: (live, _refer, referred) => this.#outbound.refer(live, referred),
+      refer: (live, referred) => this.#outbound.refer(live, referred),
       dial: (live, offer) => this.#outbound.dial(live, offer),
       cancelDial: (live, headers) => this.#outbound.cancel(live, headers),
     };
@@ -298,6 +300,8 @@ export class Gateway {
     const live = new LiveCall({ ...made, session }, this.#context);
     this.#calls.add(live);
     this.#agent.own(session, live);
+    // The call may outlive its registration
+    if (entered.registration !== "") this.#outbound.expect(live, flow.remote.address);
     live.input((call) => call.begin());
   }
 

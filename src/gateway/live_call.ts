@@ -17,7 +17,6 @@ import type { Handler, HandlerEnd } from "../handler/handler.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
-import type { ReferRequest } from "../sip/dialog/refer.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import type { InviteOutput, SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
 import type { Agent, SessionOwner } from "./agent.ts";
@@ -51,19 +50,18 @@ export interface LiveCallContext {
   /** Nothing of the call is left, not even its handler. Once, after `ended`. */
   gone(live: LiveCall): void;
   /** What the peer asked for within the call is refused. */
-  readonly refused?: (live: LiveCall, statusCode: number, reason: string) => void;
-  /** Another live call, by the id in its facts. Absent: calls cannot be joined with each other. */
-  readonly callById?: (id: string) => LiveCall | undefined;
+  refused(live: LiveCall, statusCode: number, reason: string): void;
+  /** Another live call, by the id in its facts. */
+  callById(id: string): LiveCall | undefined;
   /**
    * The peer's REFER is accepted: place the call that it asks for, and report to `referred`. Where
-   * `sip.refer` does not allow that target, `referred.failed(603, …)`. Absent: every REFER is
-   * declined.
+   * `sip.refer` does not allow that target, `referred.failed(603, …)`.
    */
-  readonly refer?: (live: LiveCall, refer: ReferRequest, referred: ReferredCall) => void;
+  refer(live: LiveCall, referred: ReferredCall): void;
   /** A call that we place wants its INVITE sent, with this offer. */
-  readonly dial?: (live: LiveCall, offer: SipBody) => void;
+  dial(live: LiveCall, offer: SipBody): void;
   /** It is given up. Nothing happens when it has a result already. */
-  readonly cancelDial?: (live: LiveCall, headers: Headers) => void;
+  cancelDial(live: LiveCall, headers: Headers): void;
 }
 
 /** What a live call is made of. */

@@ -7,21 +7,26 @@
  */
 
 import { randomHex } from "../base/random.ts";
+import { formatHost } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
+import { refuseHeader } from "../config/header_name.ts";
 import type { Config } from "../config/schema.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
-import type { Headers } from "../sip/message/headers.ts";
+import { type Headers, SipHeaders } from "../sip/message/headers.ts";
+import { parseNameAddr } from "../sip/message/name_addr.ts";
+import { nextHopOf } from "../sip/message/next_hop.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
-import { parseSipUri } from "../sip/message/uri.ts";
-import type { Hop } from "../sip/transport/flow.ts";
+import { reasonPhrase } from "../sip/message/reason_phrases.ts";
+import { uriParts } from "../sip/message/uri.ts";
 import type { SipBody } from "../sip/user_agent/output.ts";
 import type { Agent } from "./agent.ts";
+import { CalledAddresses } from "./called_addresses.ts";
 import { makeOutgoingCall } from "./call_factory.ts";
-import { dial, type Dialer, type DialEvents, type DialOptions } from "./dialer.ts";
+import { dial, type Dialer, type DialEvents, type DialOptions, type DialResult } from "./dialer.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
-import { asNameAddr, type Trunk, trunkTarget } from "./outbound_target.ts";
+import { asNameAddr, credentialsOf, parseTarget, trunkTarget } from "./outbound_target.ts";
 import type { ReferredCall } from "./referred_call.ts";
 
 /** Whom to call, and who talks to them. */
@@ -70,6 +75,8 @@ export interface OutboundContext {
   /** Takes the call in; says why not, where there is no room. */
   readonly admit: (now: Millis) => string | undefined;
   readonly began: (live: LiveCall) => void;
+  /** A bug of ours has cost a call that was being placed. */
+  readonly crashed: (error: unknown) => void;
 }
 
 interface Placing {
@@ -84,23 +91,27 @@ const RING_TIMEOUT: Millis = 60_000;
 /** The calls that a gateway places. */
 export class Outbound {
   readonly #context: OutboundContext;
-  /** Addresses that a call of ours was sent to: they may speak to us for as long as it lasts. */
-  readonly #called = new Map<LiveCall, Set<string>>();
+  readonly #called: CalledAddresses<LiveCall>;
   readonly #placing = new Map<LiveCall, Placing>();
 
   constructor(context: OutboundContext) {
     this.#context = context;
+    this.#called = new CalledAddresses(64 * context.config().sip.t1);
   }
 
   /** Whether an address may speak to us because we have called it. */
   expects(address: string): boolean {
-    for (const addresses of this.#called.values()) if (addresses.has(address)) return true;
-    return false;
+    return this.#called.has(address, this.#context.runtime.now());
+  }
+
+  /** For as long as a call lasts, an address may speak to us. */
+  expect(live: LiveCall, address: string): void {
+    this.#called.add(live, address);
   }
 
   /** A call is over, and whom it has called needs nothing of us any more. */
   release(live: LiveCall): void {
-    this.#called.delete(live);
+    this.#called.release(live, this.#context.runtime.now());
     const placing = this.#placing.get(live);
     this.#placing.delete(live);
     placing?.done({ answered: false, statusCode: 487, reasonPhrase: "Cancelled" });
@@ -112,52 +123,53 @@ export class Outbound {
    * @throws {OutboundCallError} There is no such trunk or route, the URI cannot be called, or there is no room.
    */
   async place(options: OutgoingCallOptions): Promise<OutgoingCall> {
-    const { agent, runtime, config } = this.#context;
-    const target = targetOf(options, config().trunks);
-    const [hop] = await agent.locate(target.uris[0] as string);
-    if (hop === undefined) {
-      throw new OutboundCallError(`Cannot call "${target.uris[0]}": it leads nowhere`);
-    }
+    const { agent, runtime } = this.#context;
+    const config = this.#context.config();
+    const target = targetOf(options, config.trunks);
+    const uri = target.uris[0] as string;
+    const [hop] = await agent.locate(uri);
+    if (hop === undefined) throw new OutboundCallError(`Cannot call "${uri}": it leads nowhere`);
     const { flow } = hop;
     const own = agent.signalling.identity(flow);
-    const from = target.from ?? `<sip:voicegw@${hostText(own.address)}>`;
+    const from = target.from ?? `<sip:voicegw@${formatHost(own.address)}>`;
     const callId = randomHex(runtime.random, 16);
-    const headers: Headers = [...target.headers, ...Object.entries(options.headers ?? {})];
     const now = runtime.now();
-    const call = outgoingCall({ ...target, from, headers, callId, flow, route: options.route }, {
-      config: config(),
-      runtime,
-    }, now);
+    const call = outgoingCall(
+      {
+        from,
+        to: `<${uri}>`,
+        requestUri: uri,
+        headers: target.headers,
+        callId,
+        flow,
+        route: options.route,
+      },
+      { config, runtime },
+      now,
+    );
     const problem = this.#context.admit(now);
     if (problem !== undefined) throw new OutboundCallError(problem);
     const live = new LiveCall({
       call,
       session: `dial-${call.facts.id}`,
-      rtpAddress: config().rtp.address ?? flow.local.address,
+      rtpAddress: config.rtp.address ?? flow.local.address,
       signallingAddress: flow.remote.address,
       sourceAddress: undefined,
       explicitSessionId: undefined,
     }, this.#context.live());
-    const ringTimeout = options.ringTimeout ?? RING_TIMEOUT;
-    const { uris, credentials } = target;
     const answer = new Promise<OutgoingAnswer>((done) => {
-      const redirects = "follow";
-      const dialOptions = {
-        uris,
-        from,
-        headers,
-        callId,
-        credentials,
-        ringTimeout,
-        redirects,
-      } as const;
-      this.#placing.set(live, { options: dialOptions, done, dialer: undefined });
+      const { uris, headers, credentials } = target;
+      const ringTimeout = options.ringTimeout ?? RING_TIMEOUT;
+      this.#placing.set(live, {
+        options: { uris, from, headers, callId, credentials, ringTimeout, redirects: "follow" },
+        done,
+        dialer: undefined,
+      });
     });
     this.#context.began(live);
     live.input((machine) => machine.begin());
-    const { id } = call.facts;
     return {
-      id,
+      id: call.facts.id,
       answer,
       hangup: () => live.input((machine, at) => machine.hangup("operator_hangup", at)),
     };
@@ -198,8 +210,7 @@ export class Outbound {
     if (this.#context.config().sip.refer !== "any" && trunk === undefined) {
       return referred.failed(603, "Decline");
     }
-    const { username, password, from, headers = {} } = trunk ?? {};
-    const isKnown = username !== undefined && password !== undefined;
+    const { from, headers = {} } = trunk ?? {};
     try {
       const dialer = this.#dial(live, {
         uris: [uri],
@@ -207,20 +218,22 @@ export class Outbound {
         from: asNameAddr(from ?? live.call.facts.to.uri),
         headers: [...Object.entries(headers), ...referred.headers],
         body: referred.body,
-        credentials: isKnown ? { username, password } : undefined,
+        credentials: trunk && credentialsOf(trunk),
         ringTimeout: RING_TIMEOUT,
         redirects: "refuse",
       }, {
         progress: ({ response }) => referred.progress(response.statusCode, response.reasonPhrase),
         done: (result) =>
           result.type === "failed"
-            ? referred.failed(result.statusCode, result.reasonPhrase)
+            ? referred.failed(result.statusCode, phraseOf(result))
             : referred.accepted(result.session, result.answer, result.address),
       });
       referred.cancel = () => dialer.cancel();
     } catch (error) {
       // What a peer writes into Refer-To may be nothing that can be called
-      if (!(error instanceof OutboundTargetError || error instanceof TypeError)) throw error;
+      const isTheirs = error instanceof OutboundTargetError || error instanceof SipParseError ||
+        error instanceof TypeError;
+      if (!isTheirs) throw error;
       referred.failed(488, "Not Acceptable Here");
     }
   }
@@ -228,36 +241,40 @@ export class Outbound {
   #dial(
     live: LiveCall,
     options: Omit<DialOptions, "owner" | "events" | "runtime">,
-    events: Omit<DialEvents, "trying">,
+    events: Omit<DialEvents, "trying" | "crashed">,
   ): Dialer {
     const { agent, runtime } = this.#context;
     return dial(agent, {
       ...options,
       runtime,
       owner: live,
-      events: { ...events, trying: (_candidate, hops) => this.#expect(live, hops) },
+      events: {
+        ...events,
+        crashed: this.#context.crashed,
+        trying: (_candidate, hops) => {
+          for (const { to } of hops) this.#called.add(live, to.address);
+        },
+      },
     });
   }
 
-  #expect(live: LiveCall, hops: readonly Hop[]): void {
-    const addresses = this.#called.get(live) ?? new Set();
-    for (const { to } of hops) addresses.add(to.address);
-    this.#called.set(live, addresses);
-  }
-
   /** The trunk whose server a URI names. */
-  #trunkOf(uri: string): Trunk | undefined {
-    const host = hostOf(uri);
-    if (host === undefined) return undefined;
+  #trunkOf(uri: string): Config["trunks"][string] | undefined {
+    const server = serverOf(uri);
+    if (server === undefined) return undefined;
     return Object.values(this.#context.config().trunks)
-      .find((trunk) => trunk.uri.some((own) => hostOf(own) === host));
+      .find((trunk) => trunk.uri.some((own) => serverOf(own) === server));
   }
 }
 
+/** What a peer is told of a call that it has asked for: nothing of how we are made. */
+function phraseOf({ cause, statusCode, reasonPhrase: phrase }: DialResult & { type: "failed" }) {
+  return cause === "internal" ? reasonPhrase(statusCode) : phrase;
+}
+
+/** What a call that is to be placed says, with what its trunk adds. */
 interface Target {
   readonly uris: readonly string[];
-  readonly to: string;
-  readonly requestUri: string;
   readonly from: string | undefined;
   readonly headers: Headers;
   readonly credentials: Credentials | undefined;
@@ -265,21 +282,49 @@ interface Target {
 
 function targetOf(options: OutgoingCallOptions, trunks: Config["trunks"]): Target {
   const { to, trunk: name, credentials } = options;
-  const from = options.from === undefined ? undefined : asNameAddr(options.from);
+  const from = options.from === undefined ? undefined : checkedFrom(options.from);
+  const headers = checkedHeaders(options.headers ?? {});
   if (name === undefined) {
-    return { uris: [to], to: `<${to}>`, requestUri: to, from, headers: [], credentials };
+    parseTarget(to);
+    return { uris: [to], from, headers, credentials };
   }
   const trunk = Object.hasOwn(trunks, name) ? trunks[name] : undefined;
   if (trunk === undefined) throw new OutboundCallError(`There is no trunk "${name}"`);
   const target = trunkTarget(trunk, to);
-  const requestUri = target.uris[0] as string;
   return {
-    ...target,
-    to: `<${requestUri}>`,
-    requestUri,
+    uris: target.uris,
     from: from ?? target.from,
+    headers: [...target.headers, ...headers],
     credentials: credentials ?? target.credentials,
   };
+}
+
+/** The tag of From is the user agent's to choose. §19.3 */
+function checkedFrom(given: string): string {
+  const from = asNameAddr(given);
+  try {
+    if (parseNameAddr(from).tag === undefined) return from;
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    throw new OutboundCallError(error.message);
+  }
+  throw new OutboundCallError(`Cannot call as "${given}": leave out its tag`);
+}
+
+/** What the INVITE says by itself, and what no header may hold, is refused. */
+function checkedHeaders(given: Readonly<Record<string, string>>): Headers {
+  const headers = Object.entries(given);
+  for (const [name] of headers) {
+    const problem = refuseHeader(name);
+    if (problem !== undefined) throw new OutboundCallError(problem);
+  }
+  try {
+    new SipHeaders(headers);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new OutboundCallError(error.message);
+  }
+  return headers;
 }
 
 function outgoingCall(...given: Parameters<typeof makeOutgoingCall>): LiveCall["call"] {
@@ -291,15 +336,8 @@ function outgoingCall(...given: Parameters<typeof makeOutgoingCall>): LiveCall["
   }
 }
 
-function hostText(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
-}
-
-function hostOf(uri: string): string | undefined {
-  try {
-    return parseSipUri(uri).host.toLowerCase();
-  } catch (error) {
-    if (error instanceof SipParseError) return undefined;
-    throw error;
-  }
+/** The host that a URI names, and the one that it leads to: `maddr` makes them differ. §19.1.1 */
+function serverOf(uri: string): string | undefined {
+  const hop = nextHopOf(uri);
+  return hop && `${uriParts(uri).host} ${hop.host}`.toLowerCase();
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { formatSocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import { EMPTY_STATISTICS } from "../call/call_record.ts";
 import { BindError, type Runtime, type Timer } from "../runtime/ports.ts";
@@ -62,6 +63,7 @@ class OutboundCall implements SessionOwner {
   #stateTimer: Timer | undefined;
   #session: SessionId = "";
   #responded = false;
+  #unconnected = "";
   #status: Status = { code: 0, phrase: "" };
   #attempts: readonly DialAttempt[] = [];
   #invitedAt: Millis | undefined;
@@ -216,6 +218,9 @@ class OutboundCall implements SessionOwner {
         message: (direction, message, _flow, now) => {
           if (direction === "received") this.#responded ||= message.type === "response";
           onMessage?.(direction, message, now);
+        },
+        unconnected: ({ transport, remote, why }) => {
+          this.#unconnected = `${transport}://${formatSocketAddress(remote)}: ${why}`;
         },
         crashed: (error) => {
           throw error;
@@ -376,6 +381,7 @@ class OutboundCall implements SessionOwner {
       statusCode: this.#status.code,
       reasonPhrase: this.#status.phrase,
       responded: this.#responded,
+      unconnected: this.#unconnected,
       answered,
       setupMs: this.#finalAt - (this.#invitedAt ?? this.#finalAt),
       durationMs: answered ? this.#endedAt - this.#finalAt : 0,

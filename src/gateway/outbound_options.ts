@@ -9,6 +9,7 @@ import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { CodecName } from "../sdp/codec_name.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
+import type { Headers } from "../sip/message/headers.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import type { DialAttempt } from "./outbound_queue.ts";
 import type { PortRange } from "./port_pool.ts";
@@ -28,7 +29,7 @@ export interface OutboundCallOptions {
   readonly redirects?: "follow" | "refuse";
   /** Value of From without a tag. */
   readonly from: string;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Headers;
   readonly codecs: readonly CodecName[];
   /** The address that we call from; default: the one towards the target. */
   readonly localAddress?: string | undefined;
@@ -62,6 +63,8 @@ export interface OutboundCallResult {
   /** Whether any response came at all. */
   readonly responded: boolean;
   readonly answered: boolean;
+  /** Why the last connection that was tried did not come to be; empty when it did, or none was needed. */
+  readonly unconnected: string;
   /** From the INVITE to its final response, or to our giving up. */
   readonly setupMs: Millis;
   /** From the answer to the end. */

@@ -7,6 +7,7 @@
 
 import { randomHex } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
+import type { Registration as RegistrationEntry } from "../config/schema_peers.ts";
 import type { Runtime, Timer } from "../runtime/ports.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
 import { parseSipUri, serializeSipUri } from "../sip/message/uri.ts";
@@ -20,24 +21,7 @@ import {
 import { ALLOW } from "../sip/user_agent/uas_core.ts";
 import type { Agent, RequestResult } from "./agent.ts";
 import type { GatewayObserver } from "./observer.ts";
-import { asRoute } from "./outbound_target.ts";
-
-/** A registration as the configuration describes it. */
-export interface RegistrationEntry {
-  readonly name: string;
-  /** `sip:` URI of the registrar. */
-  readonly registrar: string;
-  /** The address that is registered, such as `sip:100@pbx.example.com`. */
-  readonly aor: string;
-  /** Default: the user of `aor`. */
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly expires: Millis;
-  /** `sip:` URI of the proxy in between. */
-  readonly proxy?: string | undefined;
-  /** User of our Contact; default: one that nobody can guess. */
-  readonly contact_user?: string | undefined;
-}
+import { asRoute, credentialsOf } from "./outbound_target.ts";
 
 /** How a registration stands. */
 export interface RegistrationStatus {
@@ -108,11 +92,7 @@ export class OutboundRegistration {
       user: undefined,
       password: undefined,
     });
-    const username = entry.username ?? parseSipUri(entry.aor).user;
-    const { password } = entry;
-    this.#credentials = username === undefined || password === undefined
-      ? undefined
-      : { username, password };
+    this.#credentials = credentialsOf(entry);
   }
 
   get state(): RegistrationState {
@@ -220,7 +200,7 @@ export class OutboundRegistration {
     this.#hopIndex = 0;
     const [hop] = hops;
     // Nothing went out yet: what is to be stopped has nothing to be undone
-    const isWanted = this.#machine.state === "registering";
+    const isWanted = this.#machine.state === "registering" && !this.#isClosed;
     if (hop !== undefined && isWanted) return this.#send(output, hop);
     this.#isAsking = false;
     const now = runtime.now();

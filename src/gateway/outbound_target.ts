@@ -8,6 +8,7 @@
  */
 
 import { isIpAddress } from "../base/socket_address.ts";
+import type { Trunk } from "../config/schema_peers.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import type { SipResponse } from "../sip/message/message.ts";
@@ -16,17 +17,6 @@ import { nextHopOf } from "../sip/message/next_hop.ts";
 import { SipParseError } from "../sip/message/parse_error.ts";
 import { parseSipUri, serializeSipUri, type SipUri } from "../sip/message/uri.ts";
 import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
-
-/** A trunk as the configuration describes it. */
-export interface Trunk {
-  /** Tried in this order. */
-  readonly uri: readonly string[];
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** A URI, or the value of a From header. */
-  readonly from?: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** What a trunk brings to a call. */
 export interface TrunkTarget {
@@ -43,10 +33,15 @@ const CONTACTS_MAX = 32;
 /**
  * Reads the URI of a call.
  *
- * @throws {OutboundTargetError} It is no SIP URI, or asks for a transport that we do not have.
+ * @throws {OutboundTargetError} It is no SIP URI, has headers (§19.1.5), or asks for a transport that we do not have.
  */
 export function parseTarget(text: string): SipUri {
   const uri = parseUri(text);
+  if (uri.headers !== undefined) {
+    throw new OutboundTargetError(
+      `Cannot call "${text}": a Request-URI has no headers, leave out what is behind "?"`,
+    );
+  }
   if (nextHopOf(text) !== undefined) return uri;
   const transport = uri.parameters.get("transport") ?? "";
   throw new OutboundTargetError(
@@ -92,10 +87,9 @@ export function asRoute(proxy: string): string {
  * @param user The number or name that is called.
  */
 export function trunkTarget(trunk: Trunk, user: string): TrunkTarget {
-  const { username, password } = trunk;
-  const credentials = username === undefined ? undefined : { username, password: password ?? "" };
   const uris = trunk.uri.map((text) => serializeSipUri({ ...parseTarget(text), user }));
   const first = trunk.uri[0];
+  const { username } = trunk;
   const own = username === undefined || first === undefined
     ? undefined
     : serializeSipUri({ ...parseTarget(first), user: username, parameters: new Map() });
@@ -104,8 +98,15 @@ export function trunkTarget(trunk: Trunk, user: string): TrunkTarget {
     uris,
     from: from === undefined ? undefined : asNameAddr(from),
     headers: Object.entries(trunk.headers),
-    credentials,
+    credentials: credentialsOf(trunk),
   };
+}
+
+/** What the configuration says for whoever challenges us. */
+export function credentialsOf(
+  { username, password }: { readonly username?: string; readonly password?: string },
+): Credentials | undefined {
+  return username === undefined || password === undefined ? undefined : { username, password };
 }
 
 /**

@@ -14,9 +14,14 @@ import { SipParseError } from "../sip/message/parse_error.ts";
 import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
 import type { GatewayObserver, RefusedRequest } from "./observer.ts";
+import type { ConnectionFailure } from "./signalling/options.ts";
 
 /** Refusals that are logged a second; the others are only counted. */
 const LOGGED_PER_SECOND = 10;
+
+/** When the same is told of the same place again, and of how many places that is known. */
+const TOLD_AGAIN: Millis = 600_000;
+const UNREACHED_MAX = 256;
 
 /** Longest text from the wire in a line, and longest line, in characters. */
 const QUOTED_MAX = 60;
@@ -26,6 +31,8 @@ const REASON_MAX = 300;
 export class RefusalLog {
   readonly #observer: GatewayObserver;
   readonly #config: () => Config;
+  /** What was told of places that we cannot get to. */
+  readonly #unreached = new Map<string, { readonly reason: string; readonly at: Millis }>();
   #logged = 0;
   #since: Millis = 0;
 
@@ -55,6 +62,23 @@ export class RefusalLog {
     const reason = printable(message).slice(0, REASON_MAX);
     const source = formatSocketAddress(flow.remote);
     this.#observer.log?.("info", `Dropped what is no SIP message: ${reason}`, { source });
+  }
+
+  /** There is no connection: each place that we cannot get to is told of once in a while. */
+  unconnected({ role, transport, remote, why }: ConnectionFailure, now: Millis): void {
+    const place = `${transport}://${formatSocketAddress(remote)}`;
+    const reason = printable(why).slice(0, REASON_MAX);
+    if (role === "accepted") {
+      if (!this.#mayLog(now)) return;
+      this.#observer.log?.("info", `No connection from ${place}: ${reason}`, {});
+      return;
+    }
+    const told = this.#unreached.get(place);
+    const isNews = told === undefined || told.reason !== reason || now >= told.at + TOLD_AGAIN;
+    if (!isNews || !this.#mayLog(now)) return;
+    if (this.#unreached.size >= UNREACHED_MAX) this.#unreached.clear();
+    this.#unreached.set(place, { reason, at: now });
+    this.#observer.log?.("warning", `No connection to ${place}: ${reason}`, {});
   }
 
   /** Something that was asked for within a call was refused, and the call goes on. */

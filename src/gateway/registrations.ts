@@ -7,17 +7,17 @@
  */
 
 import type { Millis } from "../base/units.ts";
+import type { Registration as RegistrationEntry } from "../config/schema_peers.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import { uriParts } from "../sip/message/uri.ts";
 import type { Flow } from "../sip/transport/flow.ts";
 import {
   OutboundRegistration,
   type RegistrationContext,
-  type RegistrationEntry,
   type RegistrationStatus,
 } from "./outbound_registration.ts";
 
-export type { RegistrationEntry, RegistrationStatus } from "./outbound_registration.ts";
+export type { RegistrationStatus } from "./outbound_registration.ts";
 
 /** The registrations of one gateway. */
 export class Registrations {

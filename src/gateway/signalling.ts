@@ -9,7 +9,7 @@
  * @module
  */
 
-import { formatSocketAddress, type SocketAddress } from "../base/socket_address.ts";
+import { formatSocketAddress, isIpv6, type SocketAddress } from "../base/socket_address.ts";
 import { TlsError } from "../runtime/ports.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import { defaultPort } from "../sip/message/next_hop.ts";
@@ -26,15 +26,10 @@ import { Connections } from "./signalling/connections.ts";
 import { Destinations } from "./signalling/destinations.ts";
 import { connectionTarget, isLiteral, type NamedFlow } from "./signalling/flow_name.ts";
 import { KeptFlows } from "./signalling/kept_flows.ts";
-import {
-  bindListener,
-  identityOf,
-  isIpv6,
-  type Listener,
-  listenerFor,
-} from "./signalling/listeners.ts";
+import { bindListener, identityOf, type Listener, listenerFor } from "./signalling/listeners.ts";
 import {
   CONNECTION_LIMITS,
+  type ConnectionFailure,
   DEFAULT_KEEP_ALIVE,
   type SignallingOptions,
   type SignallingTls,
@@ -78,6 +73,7 @@ export class Signalling {
         message: (bytes, flow) => this.#receive(bytes, flow),
         malformed: (error, flow) => events.malformed(error, flow, runtime.now()),
         failed: (flow) => this.#fail(flow),
+        unconnected: (failure) => this.#unconnected(failure),
         reached: (transport, to, reached) =>
           reached ? locator.trust(transport, to) : locator.avoid(transport, to),
       },
@@ -117,7 +113,7 @@ export class Signalling {
           tls: this.#tls,
           receiveDatagram: (data, port, address) =>
             this.#receiveDatagram(index, data, port, address),
-          streamEvents: this.#connections.eventsOf(index),
+          streamEvents: this.#connections.eventsOf(index, at.transport),
         });
         this.#listeners.push(listener);
       }
@@ -313,6 +309,16 @@ export class Signalling {
       const target = connectionTarget(flow, { address: at.address, port: at.port }, to.address);
       this.#connections.sendTo(target, bytes);
     });
+  }
+
+  #unconnected(failure: ConnectionFailure): void {
+    if (this.#closed) return;
+    const { events, counters, runtime } = this.#options;
+    if (failure.role === "accepted") {
+      if (!events.admits(failure.remote.address)) return counters.add("sources_refused");
+      counters.add("handshakes_failed");
+    }
+    events.unconnected?.(failure, runtime.now());
   }
 
   /** There is no way to send it. */

@@ -22,10 +22,10 @@ import { isScanner } from "./scanners.ts";
 import { SourceKeys } from "./source_key.ts";
 
 /** What went wrong with a request. */
-export type FailureKind = "digest" | "malformed" | "refused" | "not_found";
+export type FailureKind = "digest" | "malformed";
 
 /** Why a source is blocked. */
-export type BlockReason = FailureKind | "scanner" | "operator";
+export type BlockReason = FailureKind | "scanner";
 
 /** A source that is shut out. */
 export interface BlockedSource {
@@ -187,13 +187,8 @@ export class SourceGuard {
   }
 
   /** Shuts a source out, whatever it did. */
-  block(address: string, now: Millis, reason: BlockReason = "operator"): void {
+  block(address: string, now: Millis, reason: BlockReason): void {
     this.#block(this.#keys.of(address), reason, now);
-  }
-
-  /** Lets a source in again. `false`: it was not blocked. */
-  unblock(address: string): boolean {
-    return this.#blocks.delete(this.#keys.of(address));
   }
 
   /**

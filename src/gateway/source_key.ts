@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseIpAddress } from "../base/socket_address.ts";
+import { isIpv6, parseIpAddress } from "../base/socket_address.ts";
 
 /** IPv6 addresses whose networks are remembered; above that, the memory starts anew. */
 const REMEMBERED_MAX = 4096;
@@ -18,7 +18,7 @@ export class SourceKeys {
    * first 64 bits, as `2001:db8:1:2::/64`. What is no address stands for itself.
    */
   of(address: string): string {
-    if (!address.includes(":")) return address;
+    if (!isIpv6(address)) return address;
     const known = this.#remembered.get(address);
     if (known !== undefined) return known;
     const key = networkOf(address);

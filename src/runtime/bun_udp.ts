@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SocketAddress } from "../base/socket_address.ts";
+import { isIpv6, type SocketAddress } from "../base/socket_address.ts";
 import { bindError } from "./bind_error.ts";
 import { enlargeBuffers } from "./bun_buffers.ts";
 import { plainAddress } from "./plain_address.ts";
@@ -48,7 +48,7 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
   const bun = (globalThis as unknown as { readonly Bun: BunUdp }).Bun;
   const state = { open: true };
   // A dual-stack socket writes IPv4 addresses as IPv6 ones.
-  const deliver = hostname.includes(":")
+  const deliver = isIpv6(hostname)
     ? (_: unknown, data: Uint8Array, from: number, address: string): void => {
       if (state.open) receive(data, from, plainAddress(address));
     }
@@ -65,7 +65,9 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
       socket: handlers,
     });
     if (options.largeBuffers === true) await enlargeBuffers(socket.fd);
-    return new BunUdpSocket(socket, state);
+    // To ask the socket costs a system call and two strings
+    const local = port === 0 ? socket.address : { address: hostname, port };
+    return new BunUdpSocket(socket, state, local);
   } catch (error) {
     throw bindError("udp", options, error);
   }
@@ -76,10 +78,10 @@ class BunUdpSocket implements UdpSocket {
   readonly #socket: BunSocket;
   readonly #state: { open: boolean };
 
-  constructor(socket: BunSocket, state: { open: boolean }) {
+  constructor(socket: BunSocket, state: { open: boolean }, local: SocketAddress) {
     this.#socket = socket;
     this.#state = state;
-    this.local = { address: socket.address.address, port: socket.address.port };
+    this.local = { address: local.address, port: local.port };
   }
 
   send(data: Uint8Array, port: number, address: string): boolean {

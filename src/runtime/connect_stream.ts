@@ -15,12 +15,14 @@ import type {
   StreamEvents,
   TlsClientOptions,
 } from "./ports.ts";
+import { describeFailure, TOO_SLOW } from "./handshake_failure.ts";
 import { endsOf, SocketConnection } from "./socket_connection.ts";
 import { clientOptions } from "./tls_material.ts";
 import { openWebSocket } from "./web_socket.ts";
 
 /**
- * Connects. Resolves to `undefined` when there is no connection in time; rejects with a `TlsError`.
+ * Connects. Resolves to `undefined` when there is no connection in time, once `failed` has said why;
+ * rejects with a `TlsError`.
  *
  * @param random Of WebSocket keys and masks.
  */
@@ -36,26 +38,44 @@ export async function connectStream(
       if (connection === undefined) socket?.destroy();
       resolve(connection);
     };
-    const fail = (): void => give(undefined);
-    const timer = setTimeout(fail, options.timeout);
+    let isTold = false;
+    const failed = (why: string): void => {
+      if (!isTold) events.failed?.(options.to, why);
+      isTold = true;
+    };
+    const fail = (error?: unknown): void => {
+      failed(describeFailure(error));
+      give(undefined);
+    };
+    const closed = (): void => fail();
+    const timer = setTimeout(() => {
+      failed(TOO_SLOW);
+      give(undefined);
+    }, options.timeout);
     const socket = openSocket(options, secure);
-    if (socket === undefined) return fail();
+    if (socket === undefined) return fail(new Error("there is no such address or port"));
     // They do nothing more once there is a connection.
     socket.once("error", fail);
-    socket.once("close", fail);
+    socket.once("close", closed);
     socket.once(secure === undefined ? "connect" : "secureConnect", () => {
       const ends = endsOf(socket);
       const isTrusted = options.tls?.verify !== true || (socket as tls.TLSSocket).authorized;
-      if (ends === undefined || (secure !== undefined && !isTrusted)) return fail();
+      if (ends === undefined || (secure !== undefined && !isTrusted)) {
+        return fail((socket as tls.TLSSocket).authorizationError);
+      }
       socket.off("error", fail);
-      socket.off("close", fail);
+      socket.off("close", closed);
       const own = { transport: options.transport, ...ends };
       if (!isWebSocket(options)) return give(new SocketConnection(socket, own, events));
       const { to, host = formatSocketAddress(to), path = "/", subprotocol } = options;
       openWebSocket({
         carry: (until) => new SocketConnection(socket, own, until),
         events,
-        done: give,
+        done: (connection) => {
+          if (connection === undefined) failed(describeFailure(undefined));
+          give(connection);
+        },
+        failed,
       }, { host, path, subprotocol, random });
     });
   });

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { HashName } from "./ports.ts";
+import type { HashName } from "../base/hash.ts";
 
 /** Their names in OpenSSL, which both runtimes know. */
 const NAMES: Readonly<Record<HashName, string>> = {

@@ -39,19 +39,24 @@ export class Handshakes {
    * Lets a peer begin; it is disconnected when it takes too long, or when there are too many.
    *
    * @param socket As it was accepted, before TLS.
+   * @param failed Hears of a peer that is disconnected.
    * @returns To be called when the peer is through; `undefined` when it is refused.
    */
-  begin(socket: net.Socket): (() => void) | undefined {
+  begin(socket: net.Socket, failed: (why: string) => void): (() => void) | undefined {
     const { timeout, handshakesMax, perSourceMax } = this.#limits;
     const source = socket.remoteAddress ?? "";
     const ofSource = this.#perSource.get(source) ?? 0;
     if (this.#sockets.size >= handshakesMax || ofSource >= perSourceMax) {
+      failed("too many others are not through with their handshakes");
       socket.destroy();
       return undefined;
     }
     this.#sockets.add(socket);
     this.#perSource.set(source, ofSource + 1);
-    const timer = setTimeout(() => socket.destroy(), timeout);
+    const timer = setTimeout(() => {
+      failed("its handshake took too long");
+      socket.destroy();
+    }, timeout);
     const done = (): void => {
       clearTimeout(timer);
       if (this.#sockets.delete(socket)) this.#ended(source);

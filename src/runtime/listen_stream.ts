@@ -83,7 +83,8 @@ function accept({ options, events, handshakes, secure }: Acceptor, raw: net.Sock
   const own = { transport, ...ends };
   if (transport === "tcp") return events.accepted?.(new SocketConnection(raw, own, events));
   raw.on("error", () => {});
-  const through = handshakes.begin(raw);
+  const failed = once((why) => events.failed?.(own.remote, why));
+  const through = handshakes.begin(raw, failed);
   if (through === undefined) return;
   const upgrade = (socket: net.Socket): void => {
     if (transport === "tls") {
@@ -97,8 +98,19 @@ function accept({ options, events, handshakes, secure }: Acceptor, raw: net.Sock
         through();
         if (connection !== undefined) events.accepted?.(connection);
       },
+      failed,
     }, subprotocol);
   };
   if (secure === undefined) upgrade(raw);
-  else secure.accept(raw, upgrade);
+  else secure.accept(raw, { secured: upgrade, failed });
+}
+
+/** The first reason is the one that counts: others follow from it. */
+function once(tell: (why: string) => void): (why: string) => void {
+  let isTold = false;
+  return (why) => {
+    if (isTold) return;
+    isTold = true;
+    tell(why);
+  };
 }

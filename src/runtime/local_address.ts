@@ -10,7 +10,7 @@
 import dgram from "node:dgram";
 import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
-import { isInRanges, parseIpAddress, parseIpRange } from "../base/socket_address.ts";
+import { isInRanges, isIpv6, parseIpAddress, parseIpRange } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 
 /** Interfaces and routes change, but seldom. */
@@ -29,7 +29,7 @@ export async function localAddressTowards(remote: string): Promise<string> {
   const now = performance.now();
   const cached = cache.get(remote);
   if (cached !== undefined && cached.until > now) return cached.local;
-  const ipv6 = remote.includes(":");
+  const ipv6 = isIpv6(remote);
   const asked = await askSocket(remote, ipv6);
   const local = asked ?? await addressByRoute(remote, ipv6);
   if (cache.size >= CACHE_ENTRIES_MAX) cache.clear();

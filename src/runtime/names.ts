@@ -5,9 +5,10 @@
  */
 
 import { lookup, Resolver } from "node:dns/promises";
+import type { NaptrRecord, SrvRecord } from "../base/dns_record.ts";
 import { isIpAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
-import type { NaptrRecord, Runtime, SrvRecord } from "./ports.ts";
+import type { Runtime } from "./ports.ts";
 
 /** The look-ups of a runtime. */
 export type Names = Pick<Runtime, "resolveHost" | "resolveNaptr" | "resolveSrv">;

@@ -6,7 +6,7 @@
  */
 
 import dgram from "node:dgram";
-import type { SocketAddress } from "../base/socket_address.ts";
+import { isIpv6, type SocketAddress } from "../base/socket_address.ts";
 import { bindError } from "./bind_error.ts";
 import { plainAddress } from "./plain_address.ts";
 import { plainBytes } from "./plain_bytes.ts";
@@ -19,7 +19,7 @@ const LARGE_BUFFER_BYTES = 4 << 20;
 export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {
   const { address, port } = options;
   return new Promise((resolve, reject) => {
-    const socket = dgram.createSocket(address.includes(":") ? "udp6" : "udp4");
+    const socket = dgram.createSocket(isIpv6(address) ? "udp6" : "udp4");
     const fail = (error: unknown): void => {
       socket.close();
       reject(bindError("udp", options, error));

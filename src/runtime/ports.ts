@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { NaptrRecord, SrvRecord } from "../base/dns_record.ts";
+import type { HashName } from "../base/hash.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
@@ -59,6 +61,13 @@ export interface StreamEvents {
   receive(connection: StreamConnection, data: Uint8Array): void;
   /** Once, for whatever reason. */
   closed(connection: StreamConnection): void;
+  /**
+   * What was accepted, or was to be opened, did not become a connection. Peers that leave without a
+   * word are not told of.
+   *
+   * @param why For a person, with the peer as "it"; may quote what the peer said.
+   */
+  failed?(remote: SocketAddress, why: string): void;
 }
 
 /** Our certificate and its key, as PEM texts. */
@@ -119,26 +128,6 @@ export interface StreamListener {
   /** Stops accepting; open connections live on. */
   close(): void;
 }
-
-/** A NAPTR record. RFC 3403 §4.1. */
-export interface NaptrRecord {
-  readonly order: number;
-  readonly preference: number;
-  readonly flags: string;
-  readonly service: string;
-  readonly replacement: string;
-}
-
-/** An SRV record. RFC 2782. */
-export interface SrvRecord {
-  readonly priority: number;
-  readonly weight: number;
-  readonly port: number;
-  readonly target: string;
-}
-
-/** Hash functions that SIP's digest uses. RFC 8760 §2.1. */
-export type HashName = "md5" | "sha-256" | "sha-512-256";
 
 /** What to start. */
 export interface ProcessOptions {

@@ -9,15 +9,23 @@
 
 import type net from "node:net";
 import tls from "node:tls";
+import { BROKEN_OFF, describeFailure, hasLeft } from "./handshake_failure.ts";
 import type { TlsServerOptions } from "./ports.ts";
 import { serverOptions } from "./tls_material.ts";
 
-type Secured = (socket: tls.TLSSocket) => void;
+/** What comes of a handshake. */
+interface Outcome {
+  readonly secured: (socket: tls.TLSSocket) => void;
+  /** Not for a peer that leaves without a word. */
+  readonly failed: (why: string) => void;
+}
 
 /** Makes TLS connections of TCP connections. */
 export class TlsAcceptor {
-  /** By the peer's address and port, which are what the runtimes tell alike. */
-  readonly #waiting = new Map<string, { readonly raw: net.Socket; readonly secured: Secured }>();
+  /** By the peer's address and port, which the runtimes tell alike of sockets that are secured. */
+  readonly #waiting = new Map<string, Outcome & { readonly raw: net.Socket }>();
+  /** By what was accepted: the address of a socket that failed may be gone. */
+  readonly #outcomes = new WeakMap<object, Outcome>();
   #server: tls.Server;
 
   /** @throws {TlsError} */
@@ -34,10 +42,11 @@ export class TlsAcceptor {
     this.#server = this.#serverWith(options);
   }
 
-  /** Begins a handshake; when it fails, `raw` is destroyed, and nothing else happens. */
-  accept(raw: net.Socket, secured: Secured): void {
+  /** Begins a handshake; when it fails, `raw` is destroyed. */
+  accept(raw: net.Socket, outcome: Outcome): void {
     const key = keyOf(raw);
-    this.#waiting.set(key, { raw, secured });
+    this.#outcomes.set(raw, outcome);
+    this.#waiting.set(key, { raw, ...outcome });
     raw.once("close", () => {
       if (this.#waiting.get(key)?.raw === raw) this.#waiting.delete(key);
     });
@@ -47,7 +56,7 @@ export class TlsAcceptor {
   #serverWith(options: TlsServerOptions): tls.Server {
     const server = tls.createServer(serverOptions(options));
     server.on("secureConnection", (socket) => this.#secured(socket));
-    server.on("tlsClientError", (_, socket) => this.#failed(socket));
+    server.on("tlsClientError", (error, socket) => this.#failed(error, socket));
     return server;
   }
 
@@ -63,12 +72,23 @@ export class TlsAcceptor {
     secured(socket);
   }
 
-  #failed(socket: tls.TLSSocket): void {
-    const waiting = this.#waiting.get(keyOf(socket));
+  #failed(error: Error, socket: tls.TLSSocket): void {
+    const raw = rawOf(socket) ?? this.#waiting.get(keyOf(socket))?.raw;
     socket.on("error", () => {});
     socket.destroy();
-    waiting?.raw.destroy();
+    if (raw === undefined) return;
+    // Who only looks whether the port is open says nothing
+    if (raw.bytesRead > 0) {
+      const why = hasLeft(error) ? BROKEN_OFF : describeFailure(error);
+      this.#outcomes.get(raw)?.failed(why);
+    }
+    raw.destroy();
   }
+}
+
+/** What a TLS socket was made of; runtimes that do not tell have it found by its address. */
+function rawOf(socket: tls.TLSSocket): net.Socket | undefined {
+  return (socket as { readonly _parent?: net.Socket })._parent ?? undefined;
 }
 
 function keyOf({ remoteAddress, remotePort }: net.Socket): string {

@@ -32,11 +32,13 @@ interface Handshake {
   readonly events: ConnectionEvents;
   /** Called before anything is received; `undefined` when there is no connection. Once. */
   readonly done: (connection: WebSocketConnection | undefined) => void;
+  /** Says why there is no connection, before `done`; not of a peer that leaves. */
+  readonly failed: (why: string) => void;
 }
 
 /** The server's side. */
 export function acceptWebSocket(
-  { carry, events, done }: Handshake,
+  { carry, events, done, failed }: Handshake,
   subprotocol: string | undefined,
 ): void {
   const reader = new HttpHeadReader("request");
@@ -47,6 +49,7 @@ export function acceptWebSocket(
       ? badRequest("This is no HTTP request")
       : answerUpgrade(read.head, subprotocol);
     const isSent = carrier.sendOwned(answer.bytes);
+    if (answer.why !== undefined) failed(`it was told ${JSON.stringify(answer.why)}`);
     if (read === "malformed" || !answer.accepted || !isSent) return carrier.close(LINGER);
     const connection = new WebSocketConnection(carrier, { role: "server" }, events);
     done(connection);
@@ -60,7 +63,7 @@ export function acceptWebSocket(
 
 /** The client's side. */
 export function openWebSocket(
-  { carry, events, done }: Handshake,
+  { carry, events, done, failed }: Handshake,
   { random, ...asked }: Omit<UpgradeRequest, "key"> & { readonly random: RandomSource },
 ): void {
   const nonce = new Uint8Array(16);
@@ -70,7 +73,11 @@ export function openWebSocket(
   const receive = (carrier: SocketConnection, data: Uint8Array): void => {
     const read = readHead(reader, data);
     if (read === undefined) return;
-    if (read === "malformed" || !isUpgraded(read.head, request)) return carrier.close();
+    if (read === "malformed" || !isUpgraded(read.head, request)) {
+      const said = read === "malformed" ? "no HTTP" : `HTTP ${read.head.start[1]}`;
+      failed(`it does not open a WebSocket for SIP here: it answers with ${said}`);
+      return carrier.close();
+    }
     const connection = new WebSocketConnection(carrier, { role: "client", random }, events);
     done(connection);
     connection.receive(read.rest);

@@ -26,6 +26,8 @@ export interface UpgradeRequest {
 /** A server's decision, and the bytes that say it. */
 export interface UpgradeAnswer {
   readonly accepted: boolean;
+  /** What a client that is refused is told, in words. */
+  readonly why?: string;
   readonly bytes: Uint8Array;
 }
 
@@ -103,7 +105,7 @@ function refusal(status: string, headers: readonly string[], why: string): Upgra
     "Content-Type: text/plain",
     `Content-Length: ${why.length + 1}`,
   ];
-  return { accepted: false, bytes: head(lines, `${why}\n`) };
+  return { accepted: false, why, bytes: head(lines, `${why}\n`) };
 }
 
 /** §4.2.2 */

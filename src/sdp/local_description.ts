@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isIpv6 } from "../base/socket_address.ts";
 import type { Hertz, Millis } from "../base/units.ts";
 import type { Direction } from "./media_stream.ts";
 import type {
@@ -103,7 +104,7 @@ export function describeSession(
   timing: readonly SdpLine[],
 ): SessionDescription {
   const { address, sessionId } = local;
-  const addressType = address.includes(":") ? "IP6" : "IP4";
+  const addressType = isIpv6(address) ? "IP6" : "IP4";
   const sessionVersion = String(local.sessionVersion);
   return {
     version: 0,

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isIpv6 } from "../base/socket_address.ts";
 import {
   type MediaDescription,
   type SdpAddressType,
@@ -230,7 +231,7 @@ function readConnection(line: PlacedLine): SdpConnection {
 
 /** The family that is meant: what the address itself shows wins over the label before it. */
 function addressTypeOf(label: string, address: string): SdpAddressType {
-  if (address.includes(":")) return "IP6";
+  if (isIpv6(address)) return "IP6";
   return /^[\d./]+$/.test(address) || label.toUpperCase() !== "IP6" ? "IP4" : "IP6";
 }
 

@@ -92,6 +92,48 @@ describe("a call that the gateway places", () => {
     await near.idle();
   });
 
+  test("ends in order at a server that may not call us, RFC 3261 §9.1, §15.1.1", async () => {
+    const far = await start({
+      routes: [
+        { when: { user: "200" }, answer: "manual", exec: ["sh", "-c", "cat > /dev/null"] },
+        { echo: true },
+      ],
+    });
+    const near = await start({
+      sip: { allow: ["192.0.2.0/24"] },
+      routes: [{ name: "bot", exec: ["cat"] }],
+    });
+    const answered = await near.gateway.dial({ to: `sip:100@${far.udp}`, route: "bot" });
+    expect(await answered.answer).toMatchObject({ answered: true });
+    answered.hangup();
+    const ringing = await near.gateway.dial({ to: `sip:200@${far.udp}`, route: "bot" });
+    await Bun.sleep(200);
+    ringing.hangup();
+    await far.ended(2);
+    await near.idle();
+    expect(near.gateway.counters.get("sources_refused")).toBe(0);
+  });
+
+  test("RFC 3261 §20.20 refuses a header, From or To that would make another request of it", async () => {
+    const near = await start({ routes: [{ name: "bot", exec: ["cat"] }] });
+    const to = "sip:100@127.0.0.1:9";
+    const bad: readonly (readonly [object, string])[] = [
+      [{ headers: { "X-A": "a\r\nVia: x" } }, "holds CR, LF or NUL"],
+      [{ headers: { "X A": "1" } }, "not the name of a header"],
+      [{ headers: { "call-id": "1" } }, "written by voicegw"],
+      [{ from: "<sip:a@h>;tag=1" }, "leave out its tag"],
+      [{ from: "sip:a@h\r\nX: y" }, "no well-formed URI"],
+      [{ to: `${to}\r\nX: y` }, "no SIP URI"],
+      [{ to: `${to}?X-A=1` }, "has no headers"],
+      [{ to: "sip:1@h;transport=sctp" }, 'no transport "sctp"'],
+    ];
+    for (const [given, words] of bad) {
+      await expect(near.gateway.dial({ to, route: "bot", ...given })).rejects.toThrow(words);
+    }
+    await near.idle();
+    expect(near.records).toEqual([]);
+  });
+
   test("cannot be tried without a trunk, a route or a place of that name", async () => {
     const near = await start({
       routes: [{ name: "bot", exec: ["cat"] }, { name: "no", reject: 403 }],

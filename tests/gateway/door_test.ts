@@ -18,7 +18,7 @@ function open(sip: Readonly<Record<string, unknown>>): Opened {
   const lines: string[] = [];
   const door = new Door({
     config: configFrom({ sip, routes: [{ echo: true }] }),
-    runtime: createRuntime(),
+    runtime: { ...createRuntime(), now: () => 0 },
     counters,
     log: (_level, message) => void lines.push(message),
     expects: () => false,

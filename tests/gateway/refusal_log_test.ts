@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { configFrom } from "../../src/config/load.ts";
-import { explainRefusal } from "../../src/gateway/refusal_log.ts";
+import { explainRefusal, RefusalLog } from "../../src/gateway/refusal_log.ts";
 import type { SipRequest } from "../../src/sip/message/message.ts";
 import { parseMessage } from "../../src/sip/message/parse.ts";
 import {
@@ -222,6 +222,39 @@ describe("who is not heard is named, a flood of them once", () => {
     expect(await only(gateway)).toBe(
       "sip.per_source.requests_per_second: 127.0.0.1 sends more, the rest is dropped",
     );
+  });
+});
+
+describe("connections that do not come to be", () => {
+  const failure = {
+    role: "opened",
+    transport: "tls",
+    remote: { address: "10.0.0.7", port: 5061 },
+    why: "its certificate has\nexpired",
+  } as const;
+
+  function open(): { log: RefusalLog; lines: string[] } {
+    const lines: string[] = [];
+    const observer = { log: (level: string, text: string) => void lines.push(`${level} ${text}`) };
+    return { log: new RefusalLog({ observer, config: () => configFrom(ECHO) }), lines };
+  }
+
+  test("are told of once in ten minutes, unless the reason changes", () => {
+    const { log, lines } = open();
+    for (const now of [0, 5000, 599_999]) log.unconnected(failure, now);
+    expect(lines)
+      .toEqual(["warning No connection to tls://10.0.0.7:5061: its certificate has\ufffdexpired"]);
+    log.unconnected({ ...failure, why: "nothing listens there" }, 599_999);
+    log.unconnected(failure, 599_999);
+    log.unconnected(failure, 1_300_000);
+    expect(lines).toHaveLength(4);
+  });
+
+  test("of peers are told of, but not each of a flood", () => {
+    const { log, lines } = open();
+    for (let peer = 0; peer < 100; peer++) log.unconnected({ ...failure, role: "accepted" }, 0);
+    expect(lines[0]).toMatch(/^info No connection from tls:\/\/10.0.0.7:5061: its certificate/);
+    expect(lines).toHaveLength(10);
   });
 });
 

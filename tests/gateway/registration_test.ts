@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { Agent } from "../../src/gateway/agent.ts";
-import { type RegistrationEntry, Registrations } from "../../src/gateway/registrations.ts";
+import type { Registration as RegistrationEntry } from "../../src/config/schema_peers.ts";
+import { Registrations } from "../../src/gateway/registrations.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { DigestServer } from "../../src/sip/auth/digest_server.ts";
 import { createRequest } from "../../src/sip/message/build.ts";
@@ -133,7 +134,7 @@ describe("RFC 3261 §10.2 a registration in the world", () => {
     }]);
   });
 
-  test("§22.2 answers a challenge as the user of its address", async () => {
+  test("§22.2 answers a challenge with its password", async () => {
     const server = new DigestServer({
       realm: "pbx",
       users: new Map([["100", { password: "secret" }]]),
@@ -147,12 +148,12 @@ describe("RFC 3261 §10.2 a registration in the world", () => {
       if (verdict.type === "accepted") welcoming(request, reply);
       else reply(401, { headers: verdict.headers });
     });
-    const one = await start([entry(registrar.at, { password: "secret" })]);
+    const one = await start([entry(registrar.at, { username: "100", password: "secret" })]);
     await untilRegistered(one);
     expect(registrar.requests.map(({ headers }) => headers.cseq.sequence)).toEqual([1, 2]);
     const callIds = new Set(registrar.requests.map(({ headers }) => headers.callId));
     expect(callIds.size).toBe(1);
-    const wrong = await start([entry(registrar.at, { password: "guess" })]);
+    const wrong = await start([entry(registrar.at, { username: "100", password: "guess" })]);
     await until(() => wrong.logs.length > 0, 2000, () => "no log");
     expect(wrong.logs[0]?.message)
       .toBe("Registration of sip:100@pbx.example.com was refused: 401 Unauthorized");

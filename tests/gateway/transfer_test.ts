@@ -199,6 +199,35 @@ describe("REFER of the caller (RFC 3515 §2.4.2)", () => {
     await server.idle();
   });
 
+  test("reaches the servers of trunks alone where sip.refer says so, whatever its maddr", async () => {
+    const server = await startGateway({
+      routes: [{ echo: true }],
+      sip: { t1: "50ms", refer: "trunks" },
+      trunks: { carrier: { uri: "sip:trunk.example", headers: { "X-Account": "7" } } },
+    });
+    open.push({ close: () => server.stop() });
+    const [caller, stranger] = [await openPeer(server), await openPeer(server)];
+    const { call } = await establish(caller);
+    for (
+      const target of [
+        stranger.uri,
+        `sip:bob@trunk.example:${stranger.port};maddr=127.0.0.1`,
+        `sip:bob@127.0.0.1:${stranger.port};maddr=trunk.example`,
+      ]
+    ) {
+      call.request("REFER", { headers: [`Refer-To: <${target}>`] });
+      await call.response("REFER", 202);
+      call.answer(await call.next("NOTIFY"), 200);
+      const declined = await call.next("NOTIFY");
+      expect(textOf(declined)).toContain("SIP/2.0 603");
+      call.answer(declined, 200);
+    }
+    expect(stranger.received).toEqual([]);
+    call.request("BYE");
+    await server.ended(1);
+    await server.idle();
+  });
+
   test("that leads nowhere is told to the caller, who keeps the call", async () => {
     const server = await start([{ echo: true }], { refer: "any" });
     const [caller, callee] = [await openPeer(server), await openPeer(server)];

@@ -8,6 +8,7 @@
  */
 
 import { DNS_CHECKS } from "./dns_checks.ts";
+import { FAILURE_CHECKS } from "./failure_checks.ts";
 import { NET_CHECKS } from "./net_checks.ts";
 import { PROCESS_CHECKS } from "./process_checks.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
@@ -21,6 +22,7 @@ export const ADAPTER_CHECKS: Readonly<Record<string, Check>> = {
   ...UDP_CHECKS,
   ...NET_CHECKS,
   ...TLS_CHECKS,
+  ...FAILURE_CHECKS,
   ...WEB_SOCKET_CHECKS,
   ...DNS_CHECKS,
   ...PROCESS_CHECKS,

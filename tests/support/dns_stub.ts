@@ -5,7 +5,8 @@
  */
 
 import { formatSocketAddress, parseIpAddress } from "../../src/base/socket_address.ts";
-import type { NaptrRecord, Runtime, SrvRecord } from "../../src/runtime/ports.ts";
+import type { NaptrRecord, SrvRecord } from "../../src/base/dns_record.ts";
+import type { Runtime } from "../../src/runtime/ports.ts";
 
 /** What there is, by name; names are compared without regard to case. */
 export interface DnsRecords {

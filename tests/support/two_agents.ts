@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { SeededRandom } from "../../src/base/random.ts";
 import type { Millis } from "../../src/base/units.ts";
-import type { Hash } from "../../src/sip/auth/credentials.ts";
+import type { Hash } from "../../src/base/hash.ts";
 import type { SessionTimerPolicy } from "../../src/sip/dialog/session_timer.ts";
 import { parseMessage } from "../../src/sip/message/parse.ts";
 import type { Flow } from "../../src/sip/transport/flow.ts";

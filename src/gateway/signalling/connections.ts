@@ -22,7 +22,8 @@ import { type Flow, isSecure, isWebSocket, type SipTransport } from "../../sip/t
 import { Connection, PING, PONG } from "./connection.ts";
 import { connectionKey, type ConnectionTarget, destinationKey } from "./flow_name.ts";
 import { SourceKeys } from "../source_key.ts";
-import type { ConnectionLimits, SignallingCounters, SignallingTls } from "./options.ts";
+import type { ConnectionFailure, ConnectionLimits } from "./options.ts";
+import type { SignallingCounters, SignallingTls } from "./options.ts";
 
 /** Who hears of what comes. */
 export interface ConnectionsEvents {
@@ -32,6 +33,8 @@ export interface ConnectionsEvents {
   malformed(error: SipParseError, flow: Flow): void;
   /** What was sent over this flow may be lost. May be told within `sendTo`. */
   failed(flow: Flow): void;
+  /** There is no connection of a peer, or none of ours to one. */
+  unconnected(failure: ConnectionFailure): void;
   /** A connection was made, or could not be. */
   reached(transport: SipTransport, to: SocketAddress, reached: boolean): void;
 }
@@ -100,8 +103,10 @@ export class Connections {
   }
 
   /** What a listener is to report to. */
-  eventsOf(listener: number): StreamEvents {
+  eventsOf(listener: number, transport: SipTransport): StreamEvents {
+    const { events } = this.#options;
     return {
+      failed: (remote, why) => events.unconnected({ role: "accepted", transport, remote, why }),
       accepted: (stream) => this.#accept(stream, listener),
       receive: (stream, data) => this.#receive(stream, data),
       closed: (stream) => this.#streamClosed(stream),
@@ -291,7 +296,7 @@ export class Connections {
    * then.
    */
   async #connect(target: ConnectionTarget, key: string): Promise<Connection | undefined> {
-    const { runtime, limits, tls } = this.#options;
+    const { runtime, limits, tls, events } = this.#options;
     const { flow, to, serverName } = target;
     const transport = flow.transport as StreamTransport;
     const { listener } = flow;
@@ -313,6 +318,7 @@ export class Connections {
         this.#receive(stream, data);
       },
       closed: (stream) => this.#streamClosed(stream),
+      failed: (remote, why) => events.unconnected({ role: "opened", transport, remote, why }),
     }).catch(() => undefined);
     if (stream === undefined) return undefined;
     if (this.#closed) return void stream.close();

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SocketAddress } from "../../base/socket_address.ts";
+import { isIpv6, type SocketAddress } from "../../base/socket_address.ts";
 import type { Runtime } from "../../runtime/ports.ts";
 import { parseFirstNameAddr } from "../../sip/message/name_addr.ts";
 import { nextHopOf, type UriTransport } from "../../sip/message/next_hop.ts";
@@ -22,7 +22,7 @@ import {
 import type { Destination } from "../../sip/transport/locate.ts";
 import type { Connections } from "./connections.ts";
 import { connectionTarget, type NamedFlow } from "./flow_name.ts";
-import { isIpv6, type Listener, listenerFor, NO_LISTENER, serves } from "./listeners.ts";
+import { type Listener, listenerFor, NO_LISTENER, serves } from "./listeners.ts";
 import { type Abilities, Locator } from "./locator.ts";
 import type { SignallingCounters } from "./options.ts";
 

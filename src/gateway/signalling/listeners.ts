@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SocketAddress } from "../../base/socket_address.ts";
+import { isIpv6, type SocketAddress } from "../../base/socket_address.ts";
 import type { Runtime, StreamEvents, StreamListener, UdpSocket } from "../../runtime/ports.ts";
 import { defaultPort } from "../../sip/message/next_hop.ts";
 import { type Flow, isSecure, isWebSocket, type SipTransport } from "../../sip/transport/flow.ts";
@@ -56,11 +56,6 @@ export async function bindListener(options: BindOptions): Promise<Listener> {
     ...(isWebSocket(transport) ? { subprotocol: "sip" } : {}),
   }, options.streamEvents);
   return { ...own, local: stream.local, udp: undefined, stream };
-}
-
-/** Tells whether a literal address is an IPv6 one. */
-export function isIpv6(address: string): boolean {
-  return address.includes(":");
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
 import type { Runtime, TlsClientOptions, TlsServerOptions } from "../../runtime/ports.ts";
 import type { SipMessage } from "../../sip/message/message.ts";
@@ -22,6 +23,18 @@ export interface SignallingEvents {
    * within `send`.
    */
   failed(flow: Flow, now: Millis): void;
+  /** There is no connection; what waits for it is told as `failed`. */
+  unconnected?(failure: ConnectionFailure, now: Millis): void;
+}
+
+/** Why a connection did not come to be. */
+export interface ConnectionFailure {
+  /** Whether the peer wanted it, or we. */
+  readonly role: "accepted" | "opened";
+  readonly transport: SipTransport;
+  readonly remote: SocketAddress;
+  /** For a person, with the peer as "it"; may quote the peer. */
+  readonly why: string;
 }
 
 /** One socket to be bound. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Hash, HashName } from "./credentials.ts";
+import type { Hash, HashName } from "../../base/hash.ts";
 
 /** How responses are computed. */
 export interface DigestAlgorithm {

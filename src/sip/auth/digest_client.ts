@@ -7,12 +7,13 @@
  * @module
  */
 
+import type { Hash } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import { type AuthParameter, parseAuthValues, serializeAuthValue } from "./auth_value.ts";
-import type { Credentials, Hash } from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
 import { digestResponse, secretKey, sessionKey } from "./digest.ts";
 import {
   type Challenger,

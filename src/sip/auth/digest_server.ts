@@ -8,13 +8,13 @@
  * @module
  */
 
+import type { Hash, HashName } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
 import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import { type AuthParameter, serializeAuthValue } from "./auth_value.ts";
-import type { Hash, HashName } from "./credentials.ts";
 import { digestResponse, secretKey } from "./digest.ts";
 import { type DigestAnswer, findAnswer, isForRequest } from "./digest_answer.ts";
 import { type NonceFacts, NonceMint, sameDigits } from "./nonce.ts";

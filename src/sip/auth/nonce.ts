@@ -7,9 +7,9 @@
  * @module
  */
 
+import type { Hash } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
-import type { Hash } from "./credentials.ts";
 
 /** What is to be known of a nonce that a request came with. */
 export interface NonceFacts {

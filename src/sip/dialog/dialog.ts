@@ -7,6 +7,7 @@
  */
 
 import { createRequest } from "../message/build.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { parseNameAddr, withTag } from "../message/name_addr.ts";
 import { type NextHop, nextHopOf } from "../message/next_hop.ts";
@@ -21,7 +22,7 @@ export interface DialogId {
 
 /** What a request within a dialog carries besides the dialog's own headers. */
 export interface DialogRequestOptions {
-  readonly headers?: readonly (readonly [string, string])[];
+  readonly headers?: Headers;
   readonly body?: Uint8Array;
   readonly contentType?: string;
   /** Of the request that an ACK acknowledges; every other request takes the next number. */

@@ -8,7 +8,7 @@
  */
 
 import { headerKey } from "../message/header_names.ts";
-import type { SipHeaders } from "../message/headers.ts";
+import type { Headers, SipHeaders } from "../message/headers.ts";
 import { SIP_LIMITS } from "../message/limits.ts";
 import type { SipRequest } from "../message/message.ts";
 import { parseNameAddr, serializeNameAddr } from "../message/name_addr.ts";
@@ -24,7 +24,7 @@ export interface ReferRequest {
    * The headers that the URI gives to the new request, unescaped and without control characters.
    * Replaces is not among them, nor is any that a URI must not set. RFC 3261 §19.1.5
    */
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Headers;
   /** The dialog that the new call is to take the place of, at the far end. RFC 3891 */
   readonly replaces: ReplacesValue | undefined;
   /** The value of Referred-By, to be copied into the new request. RFC 3892 §2.2 */

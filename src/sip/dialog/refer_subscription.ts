@@ -9,6 +9,7 @@
 
 import type { Millis } from "../../base/units.ts";
 import { parseScalar } from "../message/grammar.ts";
+import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import { NO_PARAMETERS, type Parameters, scanParameters } from "../message/parameters.ts";
 import { SipParseError } from "../message/parse_error.ts";
@@ -92,7 +93,7 @@ export const SUBSCRIPTION_TRANSITIONS: Readonly<
 /** A NOTIFY to be sent. */
 export interface ReferNotification {
   /** Event and Subscription-State. */
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Headers;
   /** Of the type {@linkcode SIPFRAG_CONTENT_TYPE}. */
   readonly body: Uint8Array;
 }

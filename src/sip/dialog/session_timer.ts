@@ -11,7 +11,7 @@
 
 import type { Millis } from "../../base/units.ts";
 import { parseScalar, trimSpace } from "../message/grammar.ts";
-import type { SipHeaders } from "../message/headers.ts";
+import type { Headers, SipHeaders } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { scanParameters } from "../message/parameters.ts";
 import { SipParseError } from "../message/parse_error.ts";
@@ -31,8 +31,6 @@ export interface SessionTimerAgreement {
   /** Who refreshes. */
   readonly refresher: "local" | "remote";
 }
-
-type Headers = readonly (readonly [string, string])[];
 
 /** The absolute minimum of a session interval. §4 */
 export const INTERVAL_MIN: Millis = 90_000;

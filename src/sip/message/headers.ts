@@ -24,6 +24,9 @@ export interface HeaderLine {
   readonly offset: number;
 }
 
+/** Headers that are added to a message: name and value, in their order. */
+export type Headers = readonly (readonly [string, string])[];
+
 /**
  * Header lines in order. Names compare without case, and compact forms equal the long ones; both
  * stay as written.

@@ -8,26 +8,10 @@
  * @module
  */
 
+import type { NaptrRecord, SrvRecord } from "../../base/dns_record.ts";
 import { type RandomSource, randomUint32 } from "../../base/random.ts";
 import { isIpAddress } from "../../base/socket_address.ts";
 import { defaultPort, type NextHop, type UriTransport } from "../message/next_hop.ts";
-
-/** A NAPTR record, as far as SIP looks at it. RFC 3403 §4.1. */
-export interface NaptrRecord {
-  readonly order: number;
-  readonly preference: number;
-  readonly flags: string;
-  readonly service: string;
-  readonly replacement: string;
-}
-
-/** An SRV record. RFC 2782. */
-export interface SrvRecord {
-  readonly priority: number;
-  readonly weight: number;
-  readonly port: number;
-  readonly target: string;
-}
 
 /** A look-up that is to be made. `host` stands for A and AAAA. */
 export interface LocateQuery {

@@ -7,9 +7,8 @@
 
 import { randomHex } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
-import type { Credentials } from "../auth/credentials.ts";
 import { DigestClient } from "../auth/digest_client.ts";
-import { Dialog, routedTarget } from "../dialog/dialog.ts";
+import { Dialog } from "../dialog/dialog.ts";
 import { InviteSession } from "../dialog/invite_session.ts";
 import { formatRAck, parseRSeq, ProvisionalOrder } from "../dialog/reliable_provisional.ts";
 import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
@@ -24,26 +23,14 @@ import { acknowledge, ackRequest } from "./acknowledge.ts";
 import { addVia, hopOf, sendOnce, type UserAgentContext } from "./context.ts";
 import { sendBye } from "./in_session.ts";
 import { newSession } from "./new_session.ts";
+import { type AddressedRequest, createAddressedRequest } from "./addressed_request.ts";
 import type { SessionId, SipBody, UserAgentOutput } from "./output.ts";
 import { type Calling, type EarlyDialog, isGivenUp, type Session } from "./session_table.ts";
 import { ALLOW, SUPPORTED, takesUpdate } from "./uas_core.ts";
 
 /** A call that we place. */
-export interface InviteOptions {
-  readonly requestUri: string;
-  /** Value of From without a tag, such as `"Ann" <sip:ann@example.com>`. */
-  readonly from: string;
-  readonly to: string;
-  /** The ways out, in the order to be tried. At least one. */
-  readonly hops: readonly Hop[];
-  /** Proxies to go through, such as `<sip:proxy.example.com;lr>`. §8.1.1.1 */
-  readonly routes?: readonly string[];
-  readonly headers?: Headers;
+export interface InviteOptions extends AddressedRequest {
   readonly body?: SipBody;
-  /** Default: a new one. */
-  readonly callId?: string;
-  /** For whoever challenges us. */
-  readonly credentials?: Credentials | undefined;
 }
 
 /** The client half of a user agent. */
@@ -294,27 +281,21 @@ const FORKS_MAX = 32;
 
 function inviteRequest(
   options: InviteOptions,
-  id: string,
-  { random, sessionTimer }: UserAgentContext,
+  fromTag: string,
+  context: UserAgentContext,
 ): SipRequest {
-  const { body } = options;
-  const { requestUri, routes } = routedTarget(options.requestUri, options.routes ?? []);
-  return createRequest({
+  const headers = [
+    ["Allow", ALLOW],
+    ["Supported", SUPPORTED],
+    ...requestSessionTimer(context.sessionTimer, {}),
+    ...(options.headers ?? []),
+  ] as const;
+  return createAddressedRequest(context, {
+    ...options,
     method: "INVITE",
-    requestUri,
-    headers: [
-      ["Max-Forwards", "70"],
-      ...routes.map((route) => ["Route", route] as const),
-      ["From", `${options.from};tag=${id}`],
-      ["To", options.to],
-      ["Call-ID", options.callId ?? randomHex(random, 16)],
-      ["CSeq", "1 INVITE"],
-      ["Allow", ALLOW],
-      ["Supported", SUPPORTED],
-      ...requestSessionTimer(sessionTimer, {}),
-      ...(options.headers ?? []),
-    ],
-    ...(body === undefined ? {} : { body: body.bytes, contentType: body.contentType }),
+    fromTag,
+    sequence: 1,
+    headers,
   });
 }
 

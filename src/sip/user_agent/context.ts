@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Hash } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import { formatSocketAddress, isIpAddress, type SocketAddress } from "../../base/socket_address.ts";
 import type { Millis } from "../../base/units.ts";
-import type { Hash } from "../auth/credentials.ts";
 import type { Dialog } from "../dialog/dialog.ts";
 import type { SessionTimerPolicy } from "../dialog/session_timer.ts";
 import type { SipRequest } from "../message/message.ts";

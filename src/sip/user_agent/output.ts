@@ -7,6 +7,7 @@
 import type { SocketAddress } from "../../base/socket_address.ts";
 import type { ReferRequest } from "../dialog/refer.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.ts";
+import type { Headers } from "../message/headers.ts";
 import type { Flow } from "../transport/flow.ts";
 
 /** Names a session for as long as its dialog lives: our tag in it. */
@@ -14,9 +15,6 @@ export type SessionId = string;
 
 /** Names a request of ours outside of sessions, such as a REGISTER. */
 export type RequestId = string;
-
-/** Headers that are added to a message. */
-export type Headers = readonly (readonly [string, string])[];
 
 /** A body and its type, such as an SDP answer. */
 export interface SipBody {

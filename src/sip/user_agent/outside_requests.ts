@@ -8,31 +8,18 @@ import { randomHex } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
 import type { Credentials } from "../auth/credentials.ts";
 import { DigestClient } from "../auth/digest_client.ts";
-import { routedTarget } from "../dialog/dialog.ts";
-import { createRequest } from "../message/build.ts";
-import type { Headers } from "../message/headers.ts";
 import type { SipResponse } from "../message/message.ts";
 import { reasonPhrase } from "../message/reason_phrases.ts";
-import type { Hop } from "../transport/flow.ts";
 import type { ContactOptions, UserAgentContext } from "./context.ts";
+import { type AddressedRequest, createAddressedRequest } from "./addressed_request.ts";
 import type { RequestId, UserAgentOutput } from "./output.ts";
 
-/** A request outside of sessions. */
-export interface OutsideRequest {
+/** A request outside of sessions; registrations keep their Call-ID and tag. §10.2.4 */
+export interface OutsideRequest extends AddressedRequest {
   readonly method: string;
-  readonly requestUri: string;
-  /** Value of From without a tag. */
-  readonly from: string;
-  readonly to: string;
-  /** The ways out, in the order to be tried. At least one. */
-  readonly hops: readonly Hop[];
-  /** Proxies to go through, such as `<sip:proxy.example.com;lr>`. */
-  readonly routes?: readonly string[];
-  readonly headers?: Headers;
   /** Our Contact, for requests that have one. */
   readonly contact?: ContactOptions;
-  /** Default: new ones. Registrations keep theirs. §10.2.4 */
-  readonly callId?: string;
+  /** Default: a new one. */
   readonly fromTag?: string;
   /** Default: 1. Challenges raise it by one each. */
   readonly sequence?: number;
@@ -61,30 +48,12 @@ export class OutsideRequests {
   ): { request: RequestId; outputs: UserAgentOutput[] } {
     const { random, requests } = this.#context;
     const id = randomHex(random, 8);
-    const { method, hops, contact, credentials } = options;
-    const { requestUri, routes } = routedTarget(options.requestUri, options.routes ?? []);
-    const request = createRequest({
-      method,
-      requestUri,
-      headers: [
-        ["Max-Forwards", "70"],
-        ...routes.map((route) => ["Route", route] as const),
-        ["From", `${options.from};tag=${options.fromTag ?? id}`],
-        ["To", options.to],
-        ["Call-ID", options.callId ?? randomHex(random, 16)],
-        ["CSeq", `${options.sequence ?? 1} ${method}`],
-        ...options.headers ?? [],
-      ],
-    });
+    const { hops, contact, credentials, fromTag = id, sequence = 1 } = options;
+    const request = createAddressedRequest(this.#context, { ...options, fromTag, sequence });
     const owner = { type: "outside", request: id } as const;
     const digest = credentials === undefined ? undefined : this.#digestOf(credentials);
     this.#open.add(id);
     return { request: id, outputs: requests.send({ owner, request, hops, contact, digest }, now) };
-  }
-
-  /** Nobody waits for the answer any more. */
-  abandon(id: RequestId): void {
-    this.#open.delete(id);
   }
 
   /** A response came. */

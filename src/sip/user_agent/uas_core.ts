@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Headers } from "../message/headers.ts";
 import type { SipMessage, SipRequest } from "../message/message.ts";
 import { uriScheme } from "../message/uri.ts";
 import { SDP_CONTENT_TYPE } from "./output.ts";
@@ -45,7 +46,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 /** A request that gets a final response other than 2xx, and why. */
 export interface Refusal {
   readonly statusCode: number;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Headers;
   /** For the log and the trace. */
   readonly reason: string;
 }

@@ -7,9 +7,9 @@
  * @module
  */
 
+import type { Hash } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
-import type { Hash } from "../auth/credentials.ts";
 import type { DialogId } from "../dialog/dialog.ts";
 import type { SessionTimerPolicy } from "../dialog/session_timer.ts";
 import { createResponse } from "../message/build.ts";
@@ -225,11 +225,6 @@ export class UserAgent {
     now: Millis,
   ): { request: RequestId; outputs: UserAgentOutput[] } {
     return this.#outside.send(options, now);
-  }
-
-  /** Nobody waits for the response to a request outside of sessions any more. */
-  abandonRequest(id: RequestId): void {
-    this.#outside.abandon(id);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { NaptrRecord, SrvRecord } from "../../../src/runtime/ports.ts";
+import type { NaptrRecord, SrvRecord } from "../../../src/base/dns_record.ts";
 import type { Hop } from "../../../src/sip/transport/flow.ts";
 import {
   callIds,

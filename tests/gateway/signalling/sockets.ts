@@ -26,6 +26,8 @@ export interface Rig {
   readonly received: Received[];
   readonly failed: Flow[];
   readonly malformed: string[];
+  /** Why there were no connections, as `role transport: why`. */
+  readonly unconnected: string[];
   count(name: CounterName): number;
   /** Port of a listener. */
   port(index?: number): number;
@@ -51,6 +53,7 @@ export async function openRig(
   const received: Received[] = [];
   const failed: Flow[] = [];
   const malformed: string[] = [];
+  const unconnected: string[] = [];
   const signalling = new Signalling({
     runtime: { ...createRuntime(), ...NO_NAMES, ...names },
     listen: [{ transport: "tcp", address: "127.0.0.1", port: 0 }],
@@ -61,6 +64,8 @@ export async function openRig(
       receive: (message, flow) => void received.push({ message, flow }),
       malformed: (error) => void malformed.push(error.message),
       failed: (flow) => void failed.push(flow),
+      unconnected: ({ role, transport, why }) =>
+        void unconnected.push(`${role} ${transport}: ${why}`),
     },
     ...own,
   });
@@ -71,6 +76,7 @@ export async function openRig(
     received,
     failed,
     malformed,
+    unconnected,
     count: (name) => counters.get(name),
     port: (index = 0) => signalling.listeners[index]?.local.port ?? 0,
   };

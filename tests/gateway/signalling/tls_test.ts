@@ -5,7 +5,15 @@ import { connect, type TLSSocket } from "node:tls";
 import type { SignallingTls } from "../../../src/gateway/signalling.ts";
 import { TlsError } from "../../../src/runtime/ports.ts";
 import type { Hop } from "../../../src/sip/transport/flow.ts";
-import { callIds, closeAll, eventually, openRig, optionsRequest, type Rig } from "./sockets.ts";
+import {
+  callIds,
+  closeAll,
+  eventually,
+  openClient,
+  openRig,
+  optionsRequest,
+  type Rig,
+} from "./sockets.ts";
 
 const clients: TLSSocket[] = [];
 
@@ -109,6 +117,32 @@ describe("RFC 3261 §26.2.2 sips", () => {
     rig.signalling.send(hop.flow, hop.to, optionsRequest("a", "TLS"));
     await eventually("a", () => server.received.length === 1);
     expect(rig.signalling.identity(hop.flow)).toEqual(server.received[0]?.flow.remote as never);
+  });
+});
+
+describe("connections that do not come to be", () => {
+  test("are told of, from both sides", async () => {
+    const server = await openRig({ listen: [TLS], tls: tls("server") });
+    const { server: own } = tls("server");
+    const client = { ca: pem("foreign_ca.pem"), verify: true };
+    const rig = await openRig({ listen: [TLS], tls: { server: own, client }, names: NAMES });
+    const hop = await firstHop(rig, `sips:example.test:${server.port()}`);
+    rig.signalling.send(hop.flow, hop.to, optionsRequest("a", "TLS"));
+    await eventually("both ends", () => server.unconnected.length + rig.unconnected.length === 2);
+    expect(rig.unconnected)
+      .toEqual(["opened tls: no authority that we trust signs its certificate"]);
+    expect(server.unconnected[0]).toMatch(/^accepted tls: it .* not trust /);
+    expect(server.count("handshakes_failed")).toBe(1);
+  });
+
+  test("of sources that may not speak are counted and no more", async () => {
+    const admits = () => false;
+    const server = await openRig({ listen: [TLS], tls: tls("server"), admits });
+    const peer = await openClient(server.port());
+    peer.socket.write("OPTIONS sip:a SIP/2.0\r\n\r\n");
+    await eventually("a refusal", () => server.count("sources_refused") === 1);
+    expect(server.unconnected).toEqual([]);
+    expect(server.count("handshakes_failed")).toBe(0);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Hash } from "../../../src/sip/auth/credentials.ts";
+import type { Hash } from "../../../src/base/hash.ts";
 import { createRequest, createResponse } from "../../../src/sip/message/build.ts";
 import type { Headers } from "../../../src/sip/message/headers.ts";
 import type { SipRequest, SipResponse } from "../../../src/sip/message/message.ts";

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import type { NaptrRecord, SrvRecord } from "../../../src/base/dns_record.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
 import { nextHopOf, type UriTransport } from "../../../src/sip/message/next_hop.ts";
-import {
-  DESTINATIONS_MAX,
-  Location,
-  type NaptrRecord,
-  orderSrv,
-  type SrvRecord,
-} from "../../../src/sip/transport/locate.ts";
+import { DESTINATIONS_MAX, Location, orderSrv } from "../../../src/sip/transport/locate.ts";
 
 /** What a name server knows; what is not named does not exist. */
 interface Zone {

@@ -313,14 +313,4 @@ describe("RFC 3261 §22.2 requests outside of sessions", () => {
     one.act((agent, now) => agent.transportFailed(one.last("REGISTER").flow, now));
     expect(one.told("response").map(({ statusCode }) => statusCode)).toEqual([408, 503]);
   });
-
-  test("an abandoned request tells nothing", () => {
-    const one = new OneAgent();
-    const { request, outputs } = one.agent.request(register, 0);
-    one.perform(outputs);
-    one.agent.abandonRequest(request);
-    one.answer(one.lastRequest("REGISTER"), 200);
-    expect(one.told("response")).toEqual([]);
-    expect(one.agent.size.requests).toBe(0);
-  });
 });
