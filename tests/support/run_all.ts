@@ -14,7 +14,7 @@ import { installPeers } from "./install_peers.ts";
 import { type JunitReport, readJunitReport } from "./junit.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const BUN_TIMEOUT_MS = 480_000;
+const BUN_TIMEOUT_MS = 540_000;
 const DENO_TIMEOUT_MS = 180_000;
 /** For tests that set none themselves; build machines can be slow. */
 const TEST_TIMEOUT_MS = 20_000;
