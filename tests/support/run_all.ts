@@ -1,6 +1,5 @@
 /**
- * Runs every test there is: all of them under Bun, then those of the pure folders under Deno. Those
- * with real programs wait more than they compute, and run beside the others.
+ * Runs every test there is: all of them under Bun, then those of the pure folders under Deno.
  *
  * The last line counts the tests that passed, failed and were skipped. Every step is bounded in
  * time.
@@ -8,7 +7,7 @@
  * @module
  */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { installPeers } from "./install_peers.ts";
 import { type JunitReport, readJunitReport } from "./junit.ts";
@@ -18,9 +17,6 @@ const BUN_TIMEOUT_MS = 540_000;
 const DENO_TIMEOUT_MS = 180_000;
 /** For tests that set none themselves; build machines can be slow. */
 const TEST_TIMEOUT_MS = 20_000;
-
-/** The folder of the tests that need programs of others. */
-const PEERS = "peers";
 
 /** The pure folders of `src/README.md` that have tests. */
 function pureTestFolders(): readonly string[] {
@@ -60,40 +56,33 @@ function list(title: string, names: readonly string[]): void {
   for (const name of names) console.log(`  ${name}`);
 }
 
-/** Runs the tests of some folders under Bun. */
-function runBun(name: string, paths: readonly string[]): Promise<JunitReport> {
-  const report = `${folder}/${name.replaceAll(" ", "_")}.xml`;
-  return run(name, [
-    process.execPath,
-    "test",
-    `--timeout=${TEST_TIMEOUT_MS}`,
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...paths.map((path) => `./tests/${path}`),
-  ], { report, timeoutMs: BUN_TIMEOUT_MS });
-}
-
-async function runDeno(): Promise<JunitReport> {
-  // The package fetches its program on the first start; started directly, the time limit ends it.
-  Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"]);
-  const report = `${folder}/deno.xml`;
-  return await run("deno test", [
-    `${ROOT}node_modules/deno/deno`,
-    "test",
-    "-A",
-    "--no-check",
-    `--junit-path=${report}`,
-    ...pureTestFolders(),
-  ], { report, timeoutMs: DENO_TIMEOUT_MS });
-}
-
 installPeers();
 const folder = mkdtempSync(`${tmpdir()}/voicegw-tests-`);
-const others = readdirSync(`${ROOT}tests`).filter((name) => name !== PEERS);
 const reports: JunitReport[] = [];
 try {
-  const withPeers = runBun("bun test with real programs", [PEERS]);
-  reports.push(await runBun("bun test", others), await runDeno(), await withPeers);
+  const bunReport = `${folder}/bun.xml`;
+  reports.push(
+    await run("bun test", [
+      process.execPath,
+      "test",
+      `--timeout=${TEST_TIMEOUT_MS}`,
+      "--reporter=junit",
+      `--reporter-outfile=${bunReport}`,
+    ], { report: bunReport, timeoutMs: BUN_TIMEOUT_MS }),
+  );
+  // The package fetches its program on the first start; started directly, the time limit ends it.
+  Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"]);
+  const denoReport = `${folder}/deno.xml`;
+  reports.push(
+    await run("deno test", [
+      `${ROOT}node_modules/deno/deno`,
+      "test",
+      "-A",
+      "--no-check",
+      `--junit-path=${denoReport}`,
+      ...pureTestFolders(),
+    ], { report: denoReport, timeoutMs: DENO_TIMEOUT_MS }),
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
