@@ -10,7 +10,8 @@ import { handlersOf } from "../src/config/resolve_routes.ts";
 import type { HandlerSpec, Route } from "../src/route/route.ts";
 import { hasPlaceholders, parseTemplate } from "../src/route/template.ts";
 import type { CliIo } from "./cli_io.ts";
-import { count, readConfigFile } from "./config_file.ts";
+import { checkTls } from "./check_tls.ts";
+import { count, EXIT_USAGE, readConfigFile } from "./config_file.ts";
 import { describeSettings, describeTable } from "./describe_config.ts";
 
 const HELP = `
@@ -39,9 +40,16 @@ export function register(program: Command, io: CliIo): void {
 async function check(file: string, io: CliIo): Promise<void> {
   const read = await readConfigFile(file, io);
   if (read === undefined) return;
+  const tls = await checkTls(read.config, io, Date.now());
+  if (tls.error !== undefined) {
+    io.stderr(`${file}: ${tls.error}\n1 error in ${file}\n`);
+    io.setExitCode(EXIT_USAGE);
+    return;
+  }
   io.stdout(`${describeSettings(read.config)}\n${describeTable(read.config.routes)}`);
   const warnings = [
     ...read.warnings.map(formatIssue),
+    ...tls.warnings.map((warning) => `${file}: ${warning}`),
     ...read.config.routes.flatMap((route) => missingFiles(route, file, io)),
   ];
   for (const warning of warnings) io.stderr(`warning: ${warning}\n`);

@@ -17,6 +17,7 @@ import { createRuntime } from "../src/runtime/runtime.ts";
 import { describeMessage } from "../src/sip/message/serialize.ts";
 import { formatSocketAddress } from "../src/base/socket_address.ts";
 import { callLine } from "./call_line.ts";
+import { checkTls } from "./check_tls.ts";
 import type { CliIo } from "./cli_io.ts";
 import { count, EXIT_USAGE, readConfigFile } from "./config_file.ts";
 import { LadderLog } from "./ladder_log.ts";
@@ -90,6 +91,7 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   if (format === "pretty") io.stderr(startScreen(config, gateway.listeners));
   else logger.info("Listening", { listeners: gateway.listeners.join(" ") });
   for (const warning of warnings) logger.warning(verbatim(formatIssue(warning)));
+  await warnOfCertificates(config, { io, logger });
   await untilStopped(gateway, options.config, { io, logger });
   ladders?.close();
   logger.info("Stopped");
@@ -148,6 +150,16 @@ async function reload(
     return;
   }
   logger.info(`Reloaded: ${count(config.routes.length, "route")}`);
+  await warnOfCertificates(config, { io, logger });
+}
+
+/** A certificate that has expired is served all the same: some peers take it. */
+async function warnOfCertificates(
+  config: Config,
+  { io, logger }: { readonly io: CliIo; readonly logger: Logger },
+): Promise<void> {
+  const { warnings } = await checkTls(config, io, Date.now());
+  for (const warning of warnings) logger.warning(verbatim(warning));
 }
 
 /** Whose ladders are written; `undefined`: nobody's, and messages are not looked at. */

@@ -38,18 +38,25 @@ export function password() {
 
 /** Says what is wrong with the name of a user, which stands in quotes in SIP. RFC 7616 §3.4. */
 export function refuseUser(name: string): string | undefined {
-  if (name === "" || name.length > WORD_MAX) {
-    return `The name of a user has 1 to ${WORD_MAX} characters`;
-  }
+  return refuseWord(name, "The name of a user");
+}
+
+function refuseWord(word: string, what: string): string | undefined {
+  if (word === "" || word.length > WORD_MAX) return `${what} has 1 to ${WORD_MAX} characters`;
   // deno-lint-ignore no-control-regex
-  if (!/[\u0000-\u001f\u007f":\\]/.test(name)) return undefined;
-  return `The name of a user is without quotes, colons, backslashes and control characters`;
+  if (!/[\u0000-\u001f\u007f":\\]/.test(word)) return undefined;
+  return `${what} is without quotes, colons, backslashes and control characters`;
 }
 
 /** The name of a user, of ours or theirs. */
 export function userName() {
+  return word("The name of a user");
+}
+
+/** What stands in quotes in SIP; messages call it `what`. */
+function word(what: string) {
   return text().check((context) => {
-    const message = refuseUser(context.value);
+    const message = refuseWord(context.value, what);
     if (message !== undefined) context.issues.push({ code: "custom", message, input: "" });
   });
 }
@@ -103,7 +110,7 @@ const algorithms = z.array(z.enum(["SHA-256", "SHA-512-256", "MD5"])).min(1).che
 });
 
 export const authSchema = z.strictObject({
-  realm: userName().default("voicegw").meta({
+  realm: word("The realm").default("voicegw").meta({
     title: "Realm",
     description: "What the users belong to; callers see it in the challenge.",
     examples: ["pbx.example.com"],

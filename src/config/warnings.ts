@@ -9,7 +9,7 @@ import type { Route } from "../route/route.ts";
 import type { LocatedIssue } from "./issue.ts";
 import type { Config } from "./schema.ts";
 import { countPortPairs } from "./schema_values.ts";
-import { suggest } from "./suggestion.ts";
+import { didYouMean, suggest } from "./suggestion.ts";
 
 /** Headers of one word that calls carry; any other word is more likely a misspelt fact. */
 const ONE_WORD_HEADERS: ReadonlySet<string> = new Set(
@@ -26,8 +26,10 @@ export function findWarnings(config: Config, entries: readonly unknown[]): Locat
   return [
     ...warnOfPorts(config),
     ...warnOfSecurity(config.sip),
+    ...warnOfRefer(config),
     ...warnOfUnreachable(config.routes),
     ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
+    ...entries.flatMap((entry, index) => warnOfNobody(entry, index, config)),
   ];
 }
 
@@ -59,6 +61,30 @@ function warnOfSecurity({ allow, auth, tls }: Config["sip"]): LocatedIssue[] {
   return issues;
 }
 
+function warnOfRefer({ sip: { refer }, trunks }: Config): LocatedIssue[] {
+  if (refer !== "trunks" || Object.keys(trunks).length > 0) return [];
+  const message = "There are no trunks, so that every REFER is refused: add trunks, or write any";
+  return [{ path: ["sip", "refer"], message }];
+}
+
+/** Conditions for names that stand nowhere in the file. */
+function warnOfNobody(entry: unknown, index: number, config: Config): LocatedIssue[] {
+  const names: Readonly<Record<string, readonly string[]>> = {
+    auth_user: Object.keys(config.sip.auth?.users ?? {}),
+    registration: config.registrations.map(({ name }) => name),
+  };
+  return Object.entries(whenOf(entry)).flatMap(([key, value]) => {
+    const known = Object.hasOwn(names, key) ? names[key] : undefined;
+    // Globs, expressions and lists may be meant for later
+    if (known === undefined || typeof value !== "string" || /[*?/\\]/.test(value)) return [];
+    if (known.includes(value)) return [];
+    const what = key === "auth_user" ? "user in sip.auth" : "registration";
+    const message = `There is no ${what} of this name, so that the route takes no call` +
+      didYouMean(value, known);
+    return [{ path: ["routes", index, "when", key], message }];
+  });
+}
+
 function warnOfUnreachable(routes: readonly Route[]): LocatedIssue[] {
   const catchAll = routes.find((route) => route.when.length === 0);
   if (catchAll === undefined) return [];
@@ -76,8 +102,7 @@ function warnOfUnreachable(routes: readonly Route[]): LocatedIssue[] {
 }
 
 function warnOfConditions(entry: unknown, index: number): LocatedIssue[] {
-  const when = (entry as { readonly when?: Readonly<Record<string, unknown>> } | null)?.when;
-  return Object.entries(when ?? {}).flatMap(([key, value]) => {
+  return Object.entries(whenOf(entry)).flatMap(([key, value]) => {
     const path = ["routes", index, "when", key];
     const compiled = compileCondition(key, value);
     const hazards = compiled.ok ? compiled.warnings : [];
@@ -91,6 +116,11 @@ function warnOfConditions(entry: unknown, index: number): LocatedIssue[] {
       }]),
     ];
   });
+}
+
+function whenOf(entry: unknown): Readonly<Record<string, unknown>> {
+  const when = (entry as { readonly when?: Readonly<Record<string, unknown>> } | null)?.when;
+  return when ?? {};
 }
 
 function meantFact(key: string): string | undefined {

@@ -151,12 +151,12 @@ export class Gateway {
    * Takes over routes and limits of another configuration for new calls, and reads certificates again; live calls and
    * open connections keep theirs.
    *
-   * @returns The keys that differ but need a restart; when there are any, nothing was taken over.
+   * @returns The keys, such as `sip.listen`, that differ but need a restart; when there are any, nothing was taken over.
    * @throws {TlsError} A certificate, key or authority cannot be used; nothing was taken over.
    */
   async reload(config: Config): Promise<readonly string[]> {
-    const needRestart = (["sip", "rtp", "log"] as const).filter((key) =>
-      JSON.stringify(plain(config[key])) !== JSON.stringify(plain(this.#config[key]))
+    const needRestart = (["sip", "rtp", "log"] as const).flatMap((section) =>
+      changedKeys(config[section], this.#config[section]).map((key) => `${section}.${key}`)
     );
     if (needRestart.length > 0) return needRestart;
     const tls = await readTls(config.sip.tls, this.#runtime);
@@ -380,9 +380,13 @@ export class Gateway {
   }
 }
 
-/** Makes byte arrays comparable as JSON. */
-function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value, (_key, part) => part instanceof Uint8Array ? [...part] : part),
-  );
+/** The keys of a section whose values differ. */
+function changedKeys(one: object, other: object): string[] {
+  const [before, after] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((key) => comparable(before.get(key)) !== comparable(after.get(key)));
+}
+
+function comparable(value: unknown): string | undefined {
+  return JSON.stringify(value, (_key, part) => part instanceof Uint8Array ? [...part] : part);
 }

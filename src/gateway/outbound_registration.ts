@@ -138,7 +138,8 @@ export class OutboundRegistration {
   status(now: Millis): RegistrationStatus {
     const { name, aor } = this.entry;
     const { state, deadline } = this.#machine;
-    const until = this.#until;
+    const isOver = this.#until !== undefined && this.#until <= now;
+    const until = isOver ? undefined : this.#until;
     return {
       name,
       aor,
@@ -147,7 +148,7 @@ export class OutboundRegistration {
       registered: until !== undefined,
       ...(until === undefined ? {} : { expires_in_ms: Math.max(0, Math.round(until - now)) }),
       ...(deadline === undefined ? {} : { next_in_ms: Math.max(0, Math.round(deadline - now)) }),
-      reason: until === undefined ? this.#reason : "",
+      reason: isOver ? "ended before it was renewed" : until === undefined ? this.#reason : "",
     };
   }
 

@@ -97,7 +97,8 @@ function checkKey(text: string): KeyObject {
   }
 }
 
-function certificatesOf(text: string): string[] {
+/** The certificates in a text, each as a text of its own. */
+export function certificatesOf(text: string): string[] {
   return text.match(CERTIFICATE) ?? [];
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { register } from "../../cli/check.ts";
+import { tlsText } from "../support/tls_fixtures.ts";
 import { runCommand } from "./fake_io.ts";
 
 const GOOD = `
@@ -48,7 +49,10 @@ registrations: [{ registrar: "sip:pbx.example.com", aor: "sip:100@pbx.example.co
 trunks: {${[1, 2, 3, 4, 5, 6].map((n) => ` t${n}: { uri: "sip:10.0.0.${n}" }`).join()} }
 routes: [{ exec: [bot], answer: manual }]
 `,
-        ...{ "etc/a.pem": "", "etc/a.key": "", "etc/ca.pem": "", "/bin/bot": "" },
+        "etc/a.pem": tlsText("server.pem"),
+        "etc/a.key": tlsText("server.key"),
+        "etc/ca.pem": tlsText("ca.pem"),
+        "/bin/bot": "",
       },
     });
     expect(stderr).toBe("");
@@ -137,5 +141,44 @@ routes: [{ exec: [bot], answer: manual }]
     const { stdout, exitCode } = await runCommand(register, ["check", "--help"]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain("Examples:");
+  });
+});
+
+describe("voicegw check, certificates", () => {
+  const yaml = (keys: string) =>
+    `sip: { listen: ["tls://0.0.0.0"], tls: { ${keys} } }\nroutes: [{ echo: true }]\n`;
+
+  async function check(certificate: string, key: string, ca = tlsText("ca.pem")) {
+    return await runCommand(register, ["check"], {
+      files: {
+        "routes.yaml": yaml("certificate: a.pem, key: a.key, ca: ca.pem"),
+        ...{ "a.pem": certificate, "a.key": key, "ca.pem": ca },
+      },
+    });
+  }
+
+  test("fails when they cannot be used", async () => {
+    const unusable = [
+      [tlsText("server.pem"), tlsText("other_name.key"), /sip.tls: The key does not belong to/],
+      [tlsText("server.key"), tlsText("server.pem"), /sip.tls: Cannot read the certificate/],
+      [tlsText("server.pem"), "nonsense", /sip.tls: Cannot read the key/],
+    ] as const;
+    for (const [certificate, key, words] of unusable) {
+      const { exitCode, stderr, stdout } = await check(certificate, key);
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(words);
+      expect(stderr).not.toContain("PRIVATE KEY-----\n");
+      expect(stdout).toBe("");
+    }
+    const { stderr } = await check(tlsText("server.pem"), tlsText("server.key"), "nonsense");
+    expect(stderr).toMatch(/sip.tls: Cannot read the ca/);
+  });
+
+  test("warns of one that has expired", async () => {
+    const { exitCode, stderr } = await check(tlsText("expired.pem"), tlsText("expired.key"));
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe(
+      "warning: routes.yaml: sip.tls.certificate: a.pem has expired on 2025-01-02, renew it\n",
+    );
   });
 });

@@ -307,6 +307,30 @@ test("sections of lists and names can be without entries", () => {
 });
 
 describe("warnings of signalling", () => {
+  test("of REFER to trunks where there are none", () => {
+    expect(warnings("sip: { refer: trunks }")[0]).toContain("There are no trunks");
+    expect(warnings("sip: { refer: trunks }\ntrunks: { a: { uri: 'sip:10.0.0.1' } }")).toEqual([]);
+  });
+
+  test("of conditions that nobody can meet", () => {
+    const warned = (when: string, sections = "") => {
+      const text = `routes: [{ when: { ${when} }, echo: true }]\n${sections}`;
+      const loaded = loadConfig(text, { file: "routes.yaml", env: {} });
+      return loaded.ok ? loaded.warnings.map(formatIssue) : ["does not hold"];
+    };
+    const auth = "sip: { auth: { users: { pbx: { password: secret } } } }";
+    expect(warned("auth_user: pbx")).toEqual([
+      "routes.yaml:1:31: There is no user in sip.auth of this name, so that the route takes no call",
+    ]);
+    expect(warned("auth_user: pxb", auth)[0]).toContain('did you mean "pbx"?');
+    expect(warned("auth_user: pbx", auth)).toEqual([]);
+    expect(warned("auth_user: true")).toEqual([]);
+    expect(warned("auth_user: 'p*'")).toEqual([]);
+    expect(warned("registration: office")[0]).toContain("There is no registration of this name");
+    const office = "registrations: [{ name: office, registrar: 'sip:a', aor: 'sip:1@a' }]";
+    expect(warned("registration: office", office)).toEqual([]);
+  });
+
   test("everybody may call, and nobody is asked for a password", () => {
     expect(warnings("sip: { allow: [any] }")[0]).toContain("name the addresses that may call");
     const auth = "auth: { users: { a: { password: b } } }";

@@ -113,6 +113,17 @@ function flowFrom(address: string) {
 }
 
 describe("RFC 3261 §10.2 a registration in the world", () => {
+  test("does not count beyond the time that the registrar granted", async () => {
+    const registrar = await startRegistrar(welcoming);
+    const one = await start([entry(registrar.at, { expires: 1000 })]);
+    await untilRegistered(one);
+    await until(() => !isRegistered(one), 2000, () => JSON.stringify(one.registrations.status()));
+    expect(one.registrations.status()[0]).toMatchObject({
+      state: "registered",
+      reason: "ended before it was renewed",
+    });
+  });
+
   test("registers its address with a Contact that nobody can guess", async () => {
     const registrar = await startRegistrar(welcoming);
     const one = await start([entry(registrar.at, { registrar: `sip:nobody@${registrar.at}` })]);

@@ -177,7 +177,10 @@ export class ClientRequests {
     const headers = request.headers.clone();
     const message: SipRequest = { ...request, headers };
     if (contact !== undefined) {
-      headers.append("Contact", contactFor(context.identity, hop.flow, contact));
+      const { requestUri, method } = request;
+      // What a registrar keeps is for whoever calls, by TLS or not
+      const like = method === "REGISTER" ? {} : { requestUri };
+      headers.append("Contact", contactFor(context.identity, hop.flow, { ...like, ...contact }));
     }
     for (const [name, value] of credentials) headers.append(name, value);
     addVia(context, message, hop.flow);

@@ -45,6 +45,10 @@ export interface ContactOptions {
   readonly user?: string;
   /** Of the header, such as `;expires=600`. */
   readonly parameters?: string;
+  /**
+   * The Request-URI that our Contact is to be like: where that is `sips:`, so is a Contact over TLS. §8.1.1.8, §12.1.1
+   */
+  readonly requestUri?: string;
 }
 
 const BRANCH_COOKIE = "z9hG4bK";
@@ -54,8 +58,10 @@ export function contactFor(identity: Identity, flow: Flow, options: ContactOptio
   const at = identity(flow);
   const { transport } = flow;
   const named = transport === "wss" ? "ws" : transport;
+  // Not where a proxy in front has ended TLS: nobody could reach us at such a Contact there
+  const isSecure = transport === "tls" && /^sips:/i.test(options.requestUri ?? "");
   const uri = serializeSipUri({
-    scheme: transport === "wss" ? "sips" : "sip",
+    scheme: transport === "wss" || isSecure ? "sips" : "sip",
     user: options.user,
     password: undefined,
     host: at.address,

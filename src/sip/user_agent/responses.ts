@@ -67,7 +67,8 @@ export function respondInSession(
     for (const route of request.headers.getAll("Record-Route")) {
       headers.push(["Record-Route", route]);
     }
-    headers.push(["Contact", contactFor(context.identity, session.flow)]);
+    const { requestUri } = request;
+    headers.push(["Contact", contactFor(context.identity, session.flow, { requestUri })]);
   }
   if (isSuccess) headers.push(["Allow", ALLOW], ["Supported", SUPPORTED]);
   if (answer.headers !== undefined) headers.push(...answer.headers);

@@ -311,6 +311,30 @@ describe("RFC 3261 §8.1.1.7, §8.1.1.8 Via and Contact by the transport of the 
     });
   }
 
+  test("sips: is answered with sips: over TLS, and kept within the dialog", () => {
+    const secure = "<sips:192.0.2.1:5060;transport=tls>";
+    const one = new OneAgent();
+    const hop = hopTo("192.0.2.2", 5061, "tls");
+    const session = one.call({ hops: [hop], requestUri: "sips:bob@192.0.2.2" });
+    const invite = one.lastRequest("INVITE");
+    expect(invite.headers.get("Contact")).toBe(secure);
+    const contact = "<sips:bob@192.0.2.2>";
+    one.answer(invite, 200, { tag: "bob", flow: hop.flow, body: ANSWER, contact });
+    one.act((agent, now) => agent.reinvite(session, { body: SDP }, now));
+    expect(one.lastRequest("INVITE").headers.get("Contact")).toBe(secure);
+    for (const transport of ["tls", "tcp"] as const) {
+      const other = new OneAgent();
+      const flow = flowTo({ address: "192.0.2.2", port: 40_000 }, transport);
+      const dialog = other.called({ flow, uri: "sips:bot@192.0.2.1", body: ANSWER });
+      const answer = { statusCode: 200, body: SDP };
+      other.act((agent, now) => agent.answer(dialog.session, answer, now));
+      // A proxy in front of us has ended TLS
+      const plain = "<sip:192.0.2.1:5060;transport=tcp>";
+      expect(other.last("200 INVITE").message.headers.get("Contact"))
+        .toBe(transport === "tls" ? secure : plain);
+    }
+  });
+
   test("a connection that the caller opened carries our BYE, whatever its Contact says", () => {
     for (const transport of ["ws", "wss"] as const) {
       const one = new OneAgent();
