@@ -35,7 +35,8 @@ const EXIT_FAILED = 1;
 
 const HELP = `
 Signals:
-  SIGHUP             reads the file again: routes and limits apply to new calls, or nothing does
+  SIGHUP             reads the file again, with its certificates: routes, limits, trunks and
+                     registrations change, or nothing does; what else is new needs a restart
   SIGTERM, Ctrl-C    takes no more calls and ends with the last one; a second one ends them all
 
 Example:
@@ -52,8 +53,8 @@ export function register(program: Command, io: CliIo): void {
     .option("--trace", "log every SIP message in one line")
     .option(
       "--ladder [text]",
-      "print the SIP messages of each call when it is over, or only\n" +
-        "of those with the text in Call-ID, From or To",
+      "print the SIP messages of each call when it is over,\n" +
+        "or only of those with the text in Call-ID, From or To",
     )
     .addHelpText("after", HELP)
     .action(async (options: ServeOptions) => {
