@@ -149,6 +149,8 @@ describe("registered at Kamailio, RFC 3261 §10", () => {
         5000,
         () => `${JSON.stringify(server.gateway.registrations)}; ${kamailio.log()}`,
       );
+      // Kamailio writes its log a little later
+      await Bun.sleep(500);
       const asked = registers(kamailio);
       await Bun.sleep(2000);
       expect(registers(kamailio)).toBe(asked);
