@@ -159,6 +159,19 @@ export class Agent {
     this.#dispatch(act(this.#userAgent, now), now);
   }
 
+  /** Refuses what the peer asks for within a session and nobody has a use for; the rest needs no answer. */
+  decline({ type, session }: SessionOutput, statusCode: number): void {
+    const answer = { statusCode };
+    switch (type) {
+      case "reinvite":
+        return this.perform((userAgent, now) => userAgent.answerReinvite(session, answer, now));
+      case "offer":
+        return this.perform((userAgent, now) => userAgent.answerOffer(session, answer, now));
+      case "refer":
+        return this.perform((userAgent, now) => userAgent.answerRefer(session, answer, now));
+    }
+  }
+
   /** What the user agent knows, without changing it. */
   look<T>(at: (userAgent: UserAgent) => T): T {
     return at(this.#userAgent);
@@ -221,18 +234,10 @@ export class Agent {
         const owner = this.#owners.get(output.session);
         if (output.type === "terminated") this.#owners.delete(output.session);
         if (owner !== undefined) return owner.receive(output, now);
-        return this.#unowned(output);
+        // The call is over for us, its dialog is not
+        return this.decline(output, 481);
       }
     }
-  }
-
-  /** What nobody waits for is still answered: the call is over for us, its dialog is not. */
-  #unowned(output: SessionOutput): void {
-    const gone = { statusCode: 481 };
-    const { session } = output;
-    if (output.type === "reinvite") this.perform((ua, at) => ua.answerReinvite(session, gone, at));
-    if (output.type === "offer") this.perform((ua, at) => ua.answerOffer(session, gone, at));
-    if (output.type === "refer") this.perform((ua, at) => ua.answerRefer(session, gone, at));
   }
 
   #arm(now: Millis): void {

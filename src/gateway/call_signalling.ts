@@ -68,7 +68,8 @@ export class CallSignalling implements SessionOwner {
   }
 
   receive(output: SessionOutput): void {
-    if (output.session !== this.#session) return this.#receiveStranger(output);
+    // One that is to take the caller's place, and has not yet, stays as its INVITE has described it
+    if (output.session !== this.#session) return this.#context.agent.decline(output, 488);
     switch (output.type) {
       case "cancelled":
         return this.#input((call, now) => call.cancelled(now, peerReason(output.request)));
@@ -95,23 +96,6 @@ export class CallSignalling implements SessionOwner {
         return this.#input((call, now) => call.transfer.progress(output, now));
       default:
         return this.#receiveOffer(output);
-    }
-  }
-
-  /**
-   * A session that is to take the caller's place, and has not yet: it stays as its INVITE has
-   * described it.
-   */
-  #receiveStranger({ type, session }: SessionOutput): void {
-    const { agent } = this.#context;
-    const refused = { statusCode: 488 };
-    switch (type) {
-      case "reinvite":
-        return agent.perform((ua, now) => ua.answerReinvite(session, refused, now));
-      case "offer":
-        return agent.perform((ua, now) => ua.answerOffer(session, refused, now));
-      case "refer":
-        return agent.perform((ua, now) => ua.answerRefer(session, refused, now));
     }
   }
 

@@ -44,16 +44,7 @@ export class FormerSession implements SessionOwner {
   }
 
   receive(output: SessionOutput): void {
-    const { agent, session } = this.#options;
-    // What it still asks for has no use any more
-    const gone = { statusCode: 481 };
     switch (output.type) {
-      case "reinvite":
-        return agent.perform((userAgent, now) => userAgent.answerReinvite(session, gone, now));
-      case "offer":
-        return agent.perform((userAgent, now) => userAgent.answerOffer(session, gone, now));
-      case "refer":
-        return agent.perform((userAgent, now) => userAgent.answerRefer(session, gone, now));
       case "ack_timeout":
       case "session_expired":
         return this.hangup();
@@ -61,6 +52,9 @@ export class FormerSession implements SessionOwner {
         this.#timer?.cancel();
         this.#timer = undefined;
         return this.#options.gone();
+      default:
+        // What it still asks for has no use any more
+        return this.#options.agent.decline(output, 481);
     }
   }
 }

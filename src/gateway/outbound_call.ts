@@ -120,7 +120,7 @@ class OutboundCall implements SessionOwner {
         return agent.perform((ua, at) => ua.answerOffer(session, answer, at));
       }
       case "refer":
-        return agent.perform((ua, at) => ua.answerRefer(session, { statusCode: 603 }, at));
+        return agent.decline(output, 603);
       case "reinvite_due":
         return this.#refresh(media);
       case "reinvite_accepted":

@@ -7,11 +7,11 @@
 
 import { randomUint32 } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
-import { SessionMedia } from "../call/session_media.ts";
+import { sdpBody, SessionMedia } from "../call/session_media.ts";
 import type { MediaOptions } from "../media/media_contract.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
-import { type Answer, SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
+import type { Answer, SipBody } from "../sip/user_agent/output.ts";
 import { mediaChange } from "./media_change.ts";
 import { OutboundAudio } from "./outbound_audio.ts";
 import { OutboundCallError, type OutboundCallOptions } from "./outbound_options.ts";
@@ -93,7 +93,7 @@ export class OutboundMedia {
 
   /** An offer of ours. */
   offer(): SipBody {
-    return { bytes: this.#description.offer(), contentType: SDP_CONTENT_TYPE };
+    return sdpBody(this.#description.offer());
   }
 
   /**
@@ -132,8 +132,7 @@ export class OutboundMedia {
     const agreed = body.length > 0 ? this.#description.negotiate(body) : undefined;
     if (agreed?.ok !== true) return { statusCode: 488 };
     this.audio.renegotiate(mediaChange(agreed.media), now);
-    const bytes = this.#description.lastAnswer;
-    return { statusCode: 200, body: { bytes, contentType: SDP_CONTENT_TYPE } };
+    return { statusCode: 200, body: sdpBody(this.#description.lastAnswer) };
   }
 
   /** Ends the sound, and gives the ports back. */

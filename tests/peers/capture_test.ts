@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { serializeWav } from "../../src/audio/wav.ts";
 import { type RunningGateway, startGateway } from "../support/gateway.ts";
 import { missingPeers } from "../support/peer_table.ts";
-import { peerTest } from "../support/peers.ts";
+import { peerTest, unavailableTest } from "../support/peers.ts";
 import { Baresip } from "./baresip.ts";
 import { Capture, mayCapture } from "./capture.ts";
 import { runSipp } from "./sipp.ts";
@@ -26,13 +26,10 @@ function captureTest(name: string, body: () => void): void {
     peerTest(name, PEERS, body);
     return;
   }
-  const explained = `${name} [needs the right to capture packets]`;
-  if (process.env["CI"] !== "true") test.skip(explained, () => {});
-  else {
-    test(explained, () => {
-      throw new Error("This user may not capture packets of the loopback interface");
-    });
-  }
+  unavailableTest(
+    `${name} [needs the right to capture packets]`,
+    "This user may not capture packets of the loopback interface",
+  );
 }
 
 describe("Wireshark reads what goes over the wire", () => {

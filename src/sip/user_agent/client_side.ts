@@ -11,7 +11,7 @@ import { DigestClient } from "../auth/digest_client.ts";
 import { Dialog } from "../dialog/dialog.ts";
 import { InviteSession } from "../dialog/invite_session.ts";
 import { formatRAck, parseRSeq, ProvisionalOrder } from "../dialog/reliable_provisional.ts";
-import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import { acceptSessionTimer, requestSessionTimer } from "../dialog/session_timer.ts";
 import { createRequest } from "../message/build.ts";
 import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
@@ -25,6 +25,7 @@ import { sendBye } from "./in_session.ts";
 import { newSession } from "./new_session.ts";
 import { type AddressedRequest, createAddressedRequest } from "./addressed_request.ts";
 import type { SessionId, SipBody, UserAgentOutput } from "./output.ts";
+import { followTimer } from "./session_refresh.ts";
 import { type Calling, type EarlyDialog, isGivenUp, type Session } from "./session_table.ts";
 import { ALLOW, SUPPORTED, takesUpdate } from "./uas_core.ts";
 
@@ -224,8 +225,8 @@ export class ClientSide {
       return [...outputs, ...sendBye(this.#context, session, now)];
     }
     session.peerTakesUpdate = takesUpdate(response);
-    const agreement = acceptSessionTimer(session.invite, response, this.#context.sessionTimer);
-    if (agreement !== undefined) session.timer = new SessionTimer(agreement, now);
+    const { sessionTimer } = this.#context;
+    followTimer(session, acceptSessionTimer(session.invite, response, sessionTimer), now);
     return [...outputs, { type: "accepted", session: session.id, response }];
   }
 

@@ -10,7 +10,7 @@ import type { SessionState } from "../dialog/invite_session.ts";
 import { parseRefer } from "../dialog/refer.ts";
 import { ReferNotifier } from "../dialog/refer_subscription.ts";
 import { parseRAck } from "../dialog/reliable_provisional.ts";
-import { answerSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import { answerSessionTimer } from "../dialog/session_timer.ts";
 import type { Headers } from "../message/headers.ts";
 import { SipParseError } from "../message/parse_error.ts";
 import type { UserAgentContext } from "./context.ts";
@@ -28,6 +28,7 @@ import {
   respondInSession,
   sentMessage,
 } from "./responses.ts";
+import { acceptTimer } from "./session_refresh.ts";
 import type { InDialog, PendingRequest, Session } from "./session_table.ts";
 import { type Refusal, refuseHeaders, refuseInfo, takesUpdate } from "./uas_core.ts";
 
@@ -97,7 +98,9 @@ export class InDialogServer {
     const { key, request } = pending;
     const { statusCode } = answer;
     const isSuccess = statusCode < 300;
-    const headers = isSuccess ? this.#acceptTimer(session, pending, answer, now) : answer.headers;
+    const headers = isSuccess
+      ? acceptTimer(this.#context, session, { request, answer }, now)
+      : answer.headers;
     const outputs = respondInSession(this.#context, session, pending, {
       ...answer,
       ...(headers === undefined ? {} : { headers }),
@@ -124,10 +127,13 @@ export class InDialogServer {
     if (pending === undefined) return [];
     session.offered = undefined;
     session.offer.settle();
-    const isUpdate = pending.request.method === "UPDATE";
+    const { request } = pending;
+    const isUpdate = request.method === "UPDATE";
     const isRefresh = isUpdate && answer.statusCode < 300;
     if (isRefresh) this.#refreshTarget(pending);
-    const headers = isRefresh ? this.#acceptTimer(session, pending, answer, now) : answer.headers;
+    const headers = isRefresh
+      ? acceptTimer(this.#context, session, { request, answer }, now)
+      : answer.headers;
     const outputs = respondInSession(this.#context, session, pending, {
       ...answer,
       ...(headers === undefined ? {} : { headers }),
@@ -233,7 +239,7 @@ export class InDialogServer {
       session.offered = pending;
       return [{ type: "offer", session: session.id, request }];
     }
-    const headers = this.#acceptTimer(session, pending, { statusCode: 200 }, now);
+    const headers = acceptTimer(context, session, { request, answer: { statusCode: 200 } }, now);
     this.#refreshTarget(pending);
     return respondInSession(context, session, pending, { statusCode: 200, headers }, now);
   }
@@ -261,23 +267,6 @@ export class InDialogServer {
   #refreshTarget({ request }: PendingRequest): void {
     const dialog = this.#context.sessions.byDialog(request)?.dialog;
     dialog?.refreshTarget(request.headers.contact?.uri);
-  }
-
-  #acceptTimer(
-    session: Session,
-    { request }: PendingRequest,
-    { headers = [] }: Answer,
-    now: Millis,
-  ): Headers {
-    const timer = answerSessionTimer(request, this.#context.sessionTimer);
-    if (timer.type !== "agreed") {
-      // RFC 4028 §9: a refresh without a session timer ends it
-      if (timer.type === "none") session.timer = undefined;
-      return headers;
-    }
-    if (session.timer === undefined) session.timer = new SessionTimer(timer.agreement, now);
-    else session.timer.refreshed(timer.agreement, now);
-    return [...headers, ...timer.headers];
   }
 
   #receivePrack(session: Session, received: Received, now: Millis): UserAgentOutput[] {

@@ -11,7 +11,7 @@ import { Dialog } from "../dialog/dialog.ts";
 import { InviteSession } from "../dialog/invite_session.ts";
 import { parseReplaces } from "../dialog/replaces.ts";
 import { ReliableProvisional } from "../dialog/reliable_provisional.ts";
-import { answerSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import { answerSessionTimer } from "../dialog/session_timer.ts";
 import type { Headers } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import { SipParseError } from "../message/parse_error.ts";
@@ -32,6 +32,7 @@ import {
   RETRY_AFTER_SECONDS,
   sentMessage,
 } from "./responses.ts";
+import { acceptTimer } from "./session_refresh.ts";
 import type { Provisional, Session } from "./session_table.ts";
 import {
   capabilityHeaders,
@@ -215,7 +216,7 @@ export class ServerSide {
       }
       provisional.machine.abandon();
     }
-    const headers = this.#acceptTimer(session, answer, now);
+    const headers = acceptTimer(this.#context, session, { request, answer }, now);
     // RFC 3261 §13.2.1: what was described reliably is not described again
     const { body, ...bare } = answer;
     const isDescribed = body === undefined || provisional?.isDescribed === true;
@@ -231,14 +232,6 @@ export class ServerSide {
     if (sent !== undefined) session.sent.set(request.headers.cseq.sequence, sent);
     session.machine.accept(request.headers.cseq.sequence, now);
     return outputs;
-  }
-
-  /** RFC 4028 §9: whether there is a session timer is said in the 2xx. */
-  #acceptTimer(session: Session, { headers = [] }: Answer, now: Millis): Headers {
-    const timer = answerSessionTimer(session.invite, this.#context.sessionTimer);
-    if (timer.type !== "agreed") return headers;
-    session.timer = new SessionTimer(timer.agreement, now);
-    return [...headers, ...timer.headers];
   }
 
   #receiveInvite(received: Received, now: Millis): UserAgentOutput[] {

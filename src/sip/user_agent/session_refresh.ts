@@ -6,12 +6,18 @@
  */
 
 import type { Millis } from "../../base/units.ts";
-import { acceptSessionTimer, requestSessionTimer, SessionTimer } from "../dialog/session_timer.ts";
+import {
+  acceptSessionTimer,
+  answerSessionTimer,
+  requestSessionTimer,
+  SessionTimer,
+  type SessionTimerAgreement,
+} from "../dialog/session_timer.ts";
 import type { Headers } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { UserAgentContext } from "./context.ts";
 import { endsDialog, sendInSession } from "./in_session.ts";
-import type { UserAgentOutput } from "./output.ts";
+import type { Answer, UserAgentOutput } from "./output.ts";
 import type { Session } from "./session_table.ts";
 import { ALLOW, SUPPORTED } from "./uas_core.ts";
 
@@ -19,6 +25,33 @@ import { ALLOW, SUPPORTED } from "./uas_core.ts";
 export interface Refresh {
   readonly request: SipRequest;
   readonly response: SipResponse;
+}
+
+/** A 2xx of either side has agreed upon a session timer, or upon none. §7.2, §9 */
+export function followTimer(
+  session: Session,
+  agreement: SessionTimerAgreement | undefined,
+  now: Millis,
+): void {
+  if (agreement === undefined) session.timer = undefined;
+  else if (session.timer === undefined) session.timer = new SessionTimer(agreement, now);
+  else session.timer.refreshed(agreement, now);
+}
+
+/** Our 2xx says whether there is a session timer: the headers that it has then. §9 */
+export function acceptTimer(
+  context: UserAgentContext,
+  session: Session,
+  { request, answer }: { readonly request: SipRequest; readonly answer: Answer },
+  now: Millis,
+): Headers {
+  const { headers = [] } = answer;
+  const timer = answerSessionTimer(request, context.sessionTimer);
+  // One that is too small was refused before
+  if (timer.type === "too_small") return headers;
+  const isAgreed = timer.type === "agreed";
+  followTimer(session, isAgreed ? timer.agreement : undefined, now);
+  return isAgreed ? [...headers, ...timer.headers] : headers;
 }
 
 /** Refreshes sessions. */
@@ -57,10 +90,7 @@ export class SessionRefresh {
 
   /** A refresh of ours got its 2xx. */
   succeeded(session: Session, { request, response }: Refresh, now: Millis): void {
-    const agreement = acceptSessionTimer(request, response, this.#context.sessionTimer);
-    if (agreement === undefined) session.timer = undefined;
-    else if (session.timer === undefined) session.timer = new SessionTimer(agreement, now);
-    else session.timer.refreshed(agreement, now);
+    followTimer(session, acceptSessionTimer(request, response, this.#context.sessionTimer), now);
   }
 
   /** A refresh of ours was refused. What does not end the dialog is tried again until the time is up. §10 */
