@@ -4,12 +4,31 @@
  * @module
  */
 
+import type { Hertz } from "../base/units.ts";
+import type { AudioLibraries } from "./audio_libraries.ts";
 import type { AudioCodec, CodecName } from "./codec.ts";
 import { PCMA, PCMU } from "./g711.ts";
 
-const CODECS: Readonly<Record<CodecName, AudioCodec>> = { PCMU, PCMA };
+/** What a codec may make use of. */
+export interface CodecOptions {
+  /** At which the other side of the codec wants its samples; some codecs can meet it. */
+  readonly rate: Hertz;
+  readonly libraries: AudioLibraries;
+}
 
-/** Finds the codec of a name. One object serves any number of calls: G.711 has no state. */
-export function codecNamed(name: CodecName): AudioCodec {
-  return CODECS[name];
+const CODECS: Readonly<Record<string, (options: CodecOptions) => AudioCodec>> = {
+  // One object serves any number of calls: G.711 has no state.
+  PCMU: () => PCMU,
+  PCMA: () => PCMA,
+};
+
+/**
+ * Makes the codec of one call.
+ *
+ * @throws {RangeError} When the codec needs a library that is not loaded.
+ */
+export function createCodec(name: CodecName, options: CodecOptions): AudioCodec {
+  const create = CODECS[name];
+  if (create === undefined) throw new RangeError(`The codec ${name} is not there`);
+  return create(options);
 }

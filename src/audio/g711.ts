@@ -42,7 +42,7 @@ class G711Codec implements AudioCodec {
     }
   }
 
-  samplesIn(payloadBytes: number): Samples {
+  samplesMax(payloadBytes: number): Samples {
     return payloadBytes;
   }
 
@@ -67,6 +67,13 @@ class G711Codec implements AudioCodec {
     }
     return length;
   }
+
+  // Every sample stands for itself: there is nothing to forget.
+  resetDecoder(): void {}
+
+  resetEncoder(): void {}
+
+  close(): void {}
 }
 
 /** The mu-law of North America and Japan, static payload type 0. */

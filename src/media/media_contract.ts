@@ -4,10 +4,11 @@
  * @module
  */
 
+import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { CodecName } from "../audio/codec.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 
 /** Who may hear and be heard, from our side. RFC 3264 §5.1. */
 export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
@@ -46,6 +47,10 @@ export interface MediaSink {
 /** What offer and answer agreed on, and what the operator allows. */
 export interface MediaOptions {
   readonly codec: CodecName;
+  /** Of the PCM on the handler's side, for the whole session. Default: 8000. */
+  readonly rate?: Hertz;
+  /** What codecs and detectors may need. */
+  readonly libraries?: AudioLibraries;
   /** RTP payload type of the audio that we send. */
   readonly payloadType: number;
   /** RTP payload type of the audio that we accept. */
@@ -73,12 +78,19 @@ export interface MediaOptions {
   readonly timeout: Millis;
   /** Source of SSRC, first sequence number and first timestamp. RFC 3550 §5.1. */
   readonly random: RandomSource;
+  /**
+   * A frame of silence goes out when nothing has been sent for this long, and at once when the
+   * session begins; 0, the default: never. RFC 6263 §4.
+   */
+  readonly keepAlive?: Millis;
   /** Bound of the queue towards the caller; what is written above it is dropped. */
   readonly queueMax?: Millis;
 }
 
 /** What a re-INVITE or UPDATE may change. A key that is absent stays as it was. */
-export type MediaChange = Partial<Omit<MediaOptions, "random" | "queueMax">>;
+export type MediaChange = Partial<
+  Omit<MediaOptions, "random" | "queueMax" | "rate" | "libraries" | "keepAlive">
+>;
 
 /** What a clear did. */
 export interface Cleared {

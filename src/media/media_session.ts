@@ -8,10 +8,11 @@
  * @module
  */
 
-import { codecNamed } from "../audio/codec_table.ts";
+import type { AudioCodec } from "../audio/codec.ts";
+import { createCodec } from "../audio/codec_table.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
 import { sameSocketAddress } from "../base/socket_address.ts";
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import { emptyRtpHeader, isRtcp, parseRtp } from "../rtp/packet.ts";
 import { HELD_PAYLOAD_BYTES_MAX } from "../rtp/reorder_window.ts";
 import type {
@@ -41,6 +42,9 @@ export type {
 export const PTIME_MIN: Millis = 10;
 export const PTIME_MAX: Millis = 60;
 
+/** Of the handler's PCM when the options name none. */
+const RATE_DEFAULT: Hertz = 8000;
+
 /**
  * Both directions of one call's audio. Methods may be called from inside the sink's. Hot path: a
  * packet received or sent in order allocates nothing.
@@ -52,6 +56,7 @@ export class MediaSession {
   readonly #latch: SourceLatch;
   readonly #header = emptyRtpHeader();
   #options: MediaOptions;
+  #codec: AudioCodec;
   #refused = 0;
   /** When the peer gave its last sign of life, or the wait for one began. */
   #lastRtp: Millis;
@@ -69,9 +74,12 @@ export class MediaSession {
     this.#sink = sink;
     this.#lastRtp = now;
     this.#latch = new SourceLatch(options.remote, options.signallingAddress);
-    this.#receive = new ReceivePath(receiveOptions(options), sink, now);
-    const { random, queueMax } = options;
-    this.#send = new SendPath({ ...sendOptions(options), random, queueMax }, sink);
+    const { random, queueMax, keepAlive = 0 } = options;
+    const rate = rateOf(options);
+    this.#codec = codecOf(options);
+    this.#receive = new ReceivePath({ ...receiveOptions(options, this.#codec), rate }, sink, now);
+    const send = sendOptions(options, this.#codec);
+    this.#send = new SendPath({ ...send, rate, random, queueMax, keepAlive }, sink, now);
     this.#aim();
   }
 
@@ -167,8 +175,11 @@ export class MediaSession {
       this.#latch.reset(after.remote, after.signallingAddress);
     }
     if (!isReceiving(before.direction) && isReceiving(after.direction)) this.#lastRtp = now;
-    this.#receive.renegotiate(receiveOptions(after));
-    this.#send.renegotiate(sendOptions(after));
+    const codec = this.#codec;
+    if (before.codec !== after.codec) this.#codec = codecOf(after);
+    this.#receive.renegotiate(receiveOptions(after, this.#codec));
+    this.#send.renegotiate(sendOptions(after, this.#codec));
+    if (codec !== this.#codec) codec.close();
     this.#aim();
   }
 
@@ -197,6 +208,7 @@ export class MediaSession {
     this.#stopped = true;
     this.#send.stop();
     this.#receive.stop(now);
+    this.#codec.close();
   }
 
   /** Counts so far; may be asked for after the end too. */
@@ -241,18 +253,27 @@ function checkPtime(ptime: Millis): void {
   throw new RangeError(`A ptime of ${ptime} ms is out of range, use ${PTIME_MIN} to ${PTIME_MAX}`);
 }
 
-function receiveOptions(options: MediaOptions): ReceiveOptions {
+function rateOf({ rate = RATE_DEFAULT }: MediaOptions): Hertz {
+  return rate;
+}
+
+function codecOf(options: MediaOptions): AudioCodec {
+  const { codec, libraries = {} } = options;
+  return createCodec(codec, { rate: rateOf(options), libraries });
+}
+
+function receiveOptions(options: MediaOptions, codec: AudioCodec): ReceiveOptions {
   return {
-    codec: codecNamed(options.codec),
+    codec,
     payloadType: options.receivePayloadType,
     telephoneEventPayloadType: options.receiveTelephoneEventPayloadType,
     listening: isReceiving(options.direction),
   };
 }
 
-function sendOptions(options: MediaOptions): SendOptions {
+function sendOptions(options: MediaOptions, codec: AudioCodec): SendOptions {
   return {
-    codec: codecNamed(options.codec),
+    codec,
     payloadType: options.payloadType,
     telephoneEventPayloadType: options.telephoneEventPayloadType,
     ptime: options.ptime,

@@ -9,7 +9,7 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
-import type { Millis, RtpTimestamp, Samples } from "../base/units.ts";
+import type { Hertz, Millis, RtpTimestamp, Samples } from "../base/units.ts";
 import type { RtpHeader } from "../rtp/packet.ts";
 import { HELD_PAYLOAD_BYTES_MAX, ReorderWindow } from "../rtp/reorder_window.ts";
 import { RtpStats } from "../rtp/rtp_stats.ts";
@@ -85,14 +85,14 @@ export class ReceivePath {
   #strays = 0;
 
   /** @param now Where the handler's timeline begins. */
-  constructor(options: ReceiveOptions, sink: MediaSink, now: Millis) {
+  constructor(options: ReceiveOptions & { readonly rate: Hertz }, sink: MediaSink, now: Millis) {
     const codec = options.codec;
     this.#sink = sink;
     this.#codec = codec;
     this.#payloadType = options.payloadType;
     this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
     this.#listening = options.listening;
-    const samplesMax = codec.samplesIn(HELD_PAYLOAD_BYTES_MAX);
+    const samplesMax = codec.samplesMax(HELD_PAYLOAD_BYTES_MAX);
     this.#playout = new Playout({ sampleRate: codec.sampleRate, samplesMax }, sink, now);
     this.#stats = new RtpStats(codec.clockRate);
     this.#events = new TelephoneEventReceiver(codec.clockRate);

@@ -14,7 +14,7 @@ import { isQuiet } from "../audio/quiet.ts";
 import { randomUint16, randomUint32 } from "../base/random.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
-import type { Millis, Samples } from "../base/units.ts";
+import type { Hertz, Millis, Samples } from "../base/units.ts";
 import { emptyRtpHeader, RTP_HEADER_BYTES, writeRtpHeader } from "../rtp/packet.ts";
 import { TELEPHONE_EVENT_BYTES, writeTelephoneEvent } from "../rtp/telephone_event.ts";
 import { DigitSender } from "./digit_sender.ts";
@@ -99,10 +99,13 @@ export class SendPath {
   /** @param queueMax Bound of the queue; what is written above it is dropped. */
   constructor(
     options: SendOptions & {
+      readonly rate: Hertz;
       readonly random: RandomSource;
       readonly queueMax?: Millis | undefined;
+      readonly keepAlive: Millis;
     },
     sink: MediaSink,
+    _now: Millis,
   ) {
     const { codec, random } = options;
     const perMs = codec.sampleRate / 1000;
