@@ -8,7 +8,7 @@
  */
 
 import type { Millis } from "../base/units.ts";
-import type { Runtime, Timer } from "../runtime/ports.ts";
+import type { Runtime } from "../runtime/ports.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import type { SipParseError } from "../sip/message/parse_error.ts";
 import type { Flow, Hop } from "../sip/transport/flow.ts";
@@ -23,6 +23,7 @@ import type {
 } from "../sip/user_agent/output.ts";
 import type { OutsideRequest } from "../sip/user_agent/outside_requests.ts";
 import { UserAgent, type UserAgentOptions } from "../sip/user_agent/user_agent.ts";
+import { Alarm } from "./alarm.ts";
 import type { ConnectionFailure } from "./signalling/options.ts";
 import { Signalling, type SignallingOptions } from "./signalling.ts";
 
@@ -81,14 +82,14 @@ export class Agent {
   readonly #userAgent: UserAgent;
   readonly #owners = new Map<SessionId, SessionOwner>();
   readonly #requests = new Map<RequestId, (result: RequestResult) => void>();
-  #timer: Timer | undefined;
-  #timerAt: Millis = Infinity;
+  readonly #alarm: Alarm;
   #wokenAt: Millis = -Infinity;
   #closed = false;
 
   constructor(options: AgentOptions) {
     const { runtime, events } = options;
     this.#runtime = runtime;
+    this.#alarm = new Alarm({ runtime, ring: (now) => this.#timeout(now) });
     this.#events = events;
     this.#counters = options.signalling.counters;
     this.signalling = new Signalling({
@@ -138,8 +139,7 @@ export class Agent {
 
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#alarm.cancel();
     this.signalling.close();
   }
 
@@ -241,19 +241,12 @@ export class Agent {
   }
 
   #arm(now: Millis): void {
+    if (this.#closed) return;
     const at = this.#userAgent.deadline ?? Infinity;
-    // A timer that fires too early asks again; only one that would be too late is replaced
-    if (at >= this.#timerAt || this.#closed) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    const delay = Math.max(at, this.#wokenAt + TIMER_INTERVAL) - now;
-    this.#timer = this.#runtime.setTimer(() => this.#timeout(), Math.max(0, delay));
+    this.#alarm.set(Math.max(at, this.#wokenAt + TIMER_INTERVAL), now);
   }
 
-  #timeout(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    const now = this.#runtime.now();
+  #timeout(now: Millis): void {
     this.#wokenAt = now;
     this.#guarded(() => this.#dispatch(this.#userAgent.timeout(now), now));
   }

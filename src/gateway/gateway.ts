@@ -13,9 +13,10 @@ import type { Refused } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import { ClipStore } from "../handler/builtin/clip_store.ts";
 import { Router } from "../route/router.ts";
-import type { Runtime, Timer } from "../runtime/ports.ts";
+import type { Runtime } from "../runtime/ports.ts";
 import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
 import { Agent } from "./agent.ts";
+import { Alarm } from "./alarm.ts";
 import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
@@ -59,11 +60,10 @@ export class Gateway {
   readonly #clock: MediaClock;
   readonly #calls = new CallTable();
   readonly #deadlines = new TimerTable<LiveCall>();
+  readonly #alarm: Alarm;
   readonly #context: LiveCallContext;
   #config: Config;
   #router: Router;
-  #timer: Timer | undefined;
-  #timerAt: Millis = Infinity;
 
   /** @throws {RangeError} The port range holds no pair. */
   constructor(options: GatewayOptions) {
@@ -77,6 +77,7 @@ export class Gateway {
     this.#refusals = new RefusalLog({ observer: this.#observer, config: () => this.#config });
     this.#router = new Router(config.routes);
     this.#clock = new MediaClock(runtime);
+    this.#alarm = new Alarm({ runtime, ring: (now) => this.#timeout(now) });
     this.#agent = this.#makeAgent();
     this.#door = new Door({
       config,
@@ -201,8 +202,7 @@ export class Gateway {
     while (this.#calls.windingDown > 0 && this.#runtime.now() < giveUpAt + STOP_GRACE) {
       await this.#pause();
     }
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#alarm.cancel();
     this.#registrations.close();
     this.#agent.close();
   }
@@ -342,28 +342,16 @@ export class Gateway {
     const { deadline } = live.call;
     if (deadline === undefined) this.#deadlines.delete(live);
     else this.#deadlines.set(live, deadline);
-    this.#arm(this.#runtime.now());
+    this.#alarm.set(this.#deadlines.deadline ?? Infinity, this.#runtime.now());
   }
 
-  #arm(now: Millis): void {
-    const at = this.#deadlines.deadline ?? Infinity;
-    // A timer that fires too early asks again; only one that would be too late is replaced
-    if (at >= this.#timerAt) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    this.#timer = this.#runtime.setTimer(() => this.#timeout(), Math.max(0, at - now));
-  }
-
-  #timeout(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    const now = this.#runtime.now();
+  #timeout(now: Millis): void {
     for (;;) {
       const live = this.#deadlines.popDue(now);
       if (live === undefined) break;
       live.input((call, at) => call.timeout(at));
     }
-    this.#arm(now);
+    this.#alarm.set(this.#deadlines.deadline ?? Infinity, now);
   }
 
   /** A bug of ours in the signalling costs one message and no other call. */

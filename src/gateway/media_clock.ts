@@ -10,7 +10,8 @@
  */
 
 import type { Millis } from "../base/units.ts";
-import type { Runtime, Timer } from "../runtime/ports.ts";
+import type { Runtime } from "../runtime/ports.ts";
+import { Alarm } from "./alarm.ts";
 
 /** What the clock needs of a media session. */
 export interface TimedSession {
@@ -29,18 +30,16 @@ const SLOTS_START = 64;
 
 /** One timer for all sessions. */
 export class MediaClock {
-  readonly #runtime: Runtime;
   readonly #sessions: (TimedSession | undefined)[] = [];
   /** Of the session in the same place, as it was told last; `Infinity` where there is none. */
   #deadlines = new Float64Array(SLOTS_START).fill(Infinity);
   readonly #free: ClockSlot[] = [];
   #nextDue: Millis = Infinity;
-  #timer: Timer | undefined;
-  #timerAt: Millis = Infinity;
+  readonly #alarm: Alarm;
   #running = false;
 
   constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+    this.#alarm = new Alarm({ runtime, ring: (now) => this.#wake(now), slack: TIMER_SLACK });
   }
 
   /** Sessions that are timed. */
@@ -99,24 +98,16 @@ export class MediaClock {
   }
 
   #arm(now: Millis): void {
-    if (this.#running || this.#nextDue >= this.#timerAt - TIMER_SLACK) return;
-    this.#timer?.cancel();
-    this.#timerAt = this.#nextDue;
-    this.#timer = this.#runtime.setTimer(() => this.#wake(), Math.max(0, this.#nextDue - now));
+    if (!this.#running) this.#alarm.set(this.#nextDue, now);
   }
 
-  #wake(): void {
-    const now = this.#runtime.now();
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
+  #wake(now: Millis): void {
     if (now >= this.#nextDue) this.#run(now);
     else this.#arm(now);
   }
 
   #disarm(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
+    this.#alarm.cancel();
     this.#nextDue = Infinity;
   }
 

@@ -15,8 +15,8 @@ import type {
   StreamConnection,
   StreamEvents,
   StreamTransport,
-  Timer,
 } from "../../runtime/ports.ts";
+import { Alarm } from "../alarm.ts";
 import { SipParseError } from "../../sip/message/parse_error.ts";
 import { type Flow, isSecure, isWebSocket, type SipTransport } from "../../sip/transport/flow.ts";
 import { Connection, PING, PONG } from "./connection.ts";
@@ -88,13 +88,14 @@ export class Connections {
   readonly #kept = new Set<string>();
   readonly #deadlines = new TimerTable<Connection>();
   #accepted = 0;
-  #timer: Timer | undefined;
-  #timerAt: Millis = Infinity;
+  readonly #alarm: Alarm;
   #nextId = 1;
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    const { runtime } = options;
+    this.#alarm = new Alarm({ runtime, ring: (now) => this.#timeout(now) });
   }
 
   /** Open connections. */
@@ -166,7 +167,7 @@ export class Connections {
 
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#alarm.cancel();
     for (const { stream } of this.#byId.values()) stream.close();
     this.#byId.clear();
     this.#byStream.clear();
@@ -358,27 +359,16 @@ export class Connections {
     if (deadline >= connection.scheduledAt) return;
     connection.scheduledAt = deadline;
     this.#deadlines.set(connection, deadline);
-    if (deadline < this.#timerAt) this.#arm(deadline);
+    this.#alarm.set(deadline, this.#options.runtime.now());
   }
 
-  #arm(at: Millis): void {
-    const { runtime } = this.#options;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    this.#timer = runtime.setTimer(() => this.#timeout(), Math.max(0, at - runtime.now()));
-  }
-
-  #timeout(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    const now = this.#options.runtime.now();
+  #timeout(now: Millis): void {
     for (;;) {
       const connection = this.#deadlines.popDue(now);
       if (connection === undefined) break;
       this.#handleTimeout(connection, now);
     }
-    const { deadline } = this.#deadlines;
-    if (deadline !== undefined && deadline < this.#timerAt) this.#arm(deadline);
+    this.#alarm.set(this.#deadlines.deadline ?? Infinity, now);
   }
 
   /** Pings, or closes, whatever the connection says is due. */
