@@ -9,9 +9,16 @@ import { formatDuration } from "../src/config/duration.ts";
 import type { Config } from "../src/config/schema.ts";
 import { formatListen } from "../src/config/schema_listen.ts";
 import { countPortPairs } from "../src/config/schema_values.ts";
-import type { Route } from "../src/route/route.ts";
+import { AUDIO_DEFAULTS, type Route } from "../src/route/route.ts";
 import { count } from "./config_file.ts";
 import { describeConditions, describeOnError, describeRouteHandler } from "./describe_route.ts";
+
+/** Who gets encrypted audio. */
+const SRTP_WORDS: Readonly<Record<Config["rtp"]["srtp"], string>> = {
+  never: "",
+  optional: "with callers who offer keys",
+  required: "always; callers without keys are refused",
+};
 
 /** Registrations and trunks that are named; more are counted. */
 const NAMED_MAX = 4;
@@ -41,10 +48,12 @@ export function describeSettings(
     ["trunks", nameSome(reached)],
     ["RTP", `ports ${rtp.ports.first}-${rtp.ports.last}, enough for ${count(pairs, "call")}`],
     ["codecs", rtp.codecs.join(", ")],
+    ["SRTP", SRTP_WORDS[rtp.srtp]],
     [
       "limits",
       `${count(limits.calls, "call")} at once, ${limits.calls_per_second} new a second, ` +
-      `${formatDuration(limits.duration)} each, ${formatDuration(limits.setup)} to start`,
+      `${formatDuration(limits.duration)} each, ${formatDuration(limits.setup)} to start` +
+      (limits.lag === 0 ? "" : `, none new while ${formatDuration(limits.lag)} late`),
     ],
   ];
   return lines
@@ -92,20 +101,44 @@ function describeAllowed({ allow, refuse }: Config["sip"]): string {
   return `${named.join(" and ")}; ${rest}`;
 }
 
-/** The routing table: columns as wide as their longest cell, every condition on a line of its own. */
+/**
+ * The routing table: columns as wide as their longest cell, every condition on a line of its own.
+ * The audio is left out when every route has the defaults.
+ */
 export function describeTable(routes: readonly Route[]): string {
-  const head = ["", "ROUTE", "WHEN", "HANDLER", "ON ERROR"];
+  const head = ["", "ROUTE", "WHEN", "HANDLER", "AUDIO", "ON ERROR"];
   const rows = routes.flatMap((route) => {
     const [first, ...others] = describeConditions(route);
-    const cells = [describeRouteHandler(route), describeOnError(route)];
+    const cells = [describeRouteHandler(route), describeAudio(route), describeOnError(route)];
     return [
       [`${route.index + 1}`, route.name, first ?? "", ...cells],
-      ...others.map((condition) => ["", "", condition, "", ""]),
+      ...others.map((condition) => ["", "", condition, "", "", ""]),
     ];
   });
-  const table = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const filled = head.map((name, column) =>
+    name !== "AUDIO" || rows.some((row) => row[column] !== "")
+  );
+  const table = [head, ...rows].map((row) => row.filter((_, column) => filled[column]));
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0))
+  );
   return table
     .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
     .join("\n") + "\n";
+}
+
+/** What a route says of its audio beside the defaults. */
+function describeAudio({ rate, barge_in: bargeIn, dtmf, record }: Route): string {
+  const parts: string[] = [];
+  if (rate !== AUDIO_DEFAULTS.rate) parts.push(`${rate / 1000} kHz`);
+  if (bargeIn.mode !== "off") {
+    const verb = bargeIn.mode === "clear" ? "clears" : "notifies";
+    parts.push(`speech ${verb} after ${formatDuration(bargeIn.after)}`);
+  }
+  if (dtmf === "info") parts.push("DTMF by INFO");
+  if (dtmf === "inband") parts.push("DTMF tones heard");
+  if (record !== undefined) {
+    parts.push(`records ${record.file}${record.on === "command" ? " on command" : ""}`);
+  }
+  return parts.join(", ");
 }

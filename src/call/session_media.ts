@@ -7,18 +7,23 @@
  * @module
  */
 
-import type { CodecName } from "../sdp/codec_name.ts";
+import type { RandomSource } from "../base/random.ts";
+import type { CodecName, RtpMap } from "../sdp/codec_name.ts";
+import { payloadTypes } from "../sdp/media_stream.ts";
 import {
   acceptAnswer,
   answerOffer,
   createOffer,
   type Direction,
   type LocalMedia,
+  type LocalRtcp,
   type NegotiatedMedia,
 } from "../sdp/offer_answer.ts";
 import { parseSessionDescription, SdpParseError } from "../sdp/parse.ts";
+import type { SrtpPolicy } from "../sdp/profile.ts";
 import { serializeSessionDescription } from "../sdp/serialize.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/session_description.ts";
+import { drawKeys, keepKey, type LocalKeys } from "../sdp/srtp_keys.ts";
 import { SDP_CONTENT_TYPE, type SipBody } from "../sip/user_agent/output.ts";
 
 /** What we bring to every negotiation of a session. */
@@ -29,6 +34,10 @@ export interface LocalMediaOptions {
   readonly dtmfPayloadType: number;
   /** Digits. RFC 8866 §5.2 */
   readonly sdpSessionId: string;
+  /** Encryption, and what draws its keys; absent: never. */
+  readonly srtp?: { readonly policy: SrtpPolicy; readonly random: RandomSource };
+  /** What we can do with RTCP; absent: neither. */
+  readonly rtcp?: LocalRtcp;
 }
 
 /** What came of a description of the peer. */
@@ -83,6 +92,10 @@ export class SessionMedia {
   #sent: Sent | undefined;
   #offered: Offered | undefined;
   #current: NegotiatedMedia | undefined;
+  /** The keys of our last offer. */
+  #keys: LocalKeys["offered"];
+  /** What payload types have meant in what we sent, the latest last. */
+  readonly #payloadTypes = new Map<number, RtpMap>();
 
   constructor(options: LocalMediaOptions) {
     this.#options = options;
@@ -127,7 +140,7 @@ export class SessionMedia {
       if (!(error instanceof SdpParseError)) throw error;
       return { ok: false, statusCode: 400, reason: error.message };
     }
-    const result = answerOffer(offer, this.#ours(this.#direction));
+    const result = answerOffer(offer, this.#ours());
     if (!result.ok) {
       const { statusCode, warning } = result;
       return { ok: false, statusCode, warning, reason: warning.slice(4) };
@@ -139,7 +152,8 @@ export class SessionMedia {
 
   /** Makes an offer of all that we have, for an INVITE, or for a re-INVITE that has none. */
   offer(): Uint8Array {
-    const made = createOffer(this.#ours(this.#direction));
+    this.#keys = this.#keysToOffer();
+    const made = createOffer(this.#ours());
     const stream = made.media[0] as MediaDescription;
     // §8: the streams that there were keep their places; ours is the one that was not refused
     const media = this.#local?.media.map((old) => old.port === 0 ? old : stream) ?? [stream];
@@ -177,7 +191,11 @@ export class SessionMedia {
       const result = acceptAnswer(offered.description, parseSessionDescription(body));
       if (!result.ok) return result;
       this.#offered = undefined;
-      this.#local = offered.description;
+      const { crypto: keys } = result.media;
+      // What was not taken up is not offered again: a key that was in use once never comes back
+      this.#local = keys === undefined
+        ? offered.description
+        : keepKey(offered.description, keys.send);
       this.#direction = offered.direction;
       this.#current = result.media;
       return result;
@@ -200,13 +218,26 @@ export class SessionMedia {
 
   /**
    * Descriptions of another session that shares our port, direction and means, for a peer that
-   * takes over.
+   * takes over. With our own session's id, for another peer that answers the offer which we made:
+   * what is offered there is the same, keys included.
    */
   successor(sdpSessionId: string): SessionMedia {
     const next = new SessionMedia({ ...this.#options, sdpSessionId });
     next.#port = this.#port;
     next.#direction = this.#direction;
+    if (sdpSessionId === this.#options.sdpSessionId) next.#keys = this.#keys;
     return next;
+  }
+
+  /** Offers in the clear have none. While nothing is agreed upon, an offer is the same each time. */
+  #keysToOffer(): LocalKeys["offered"] {
+    const { srtp } = this.#options;
+    const current = this.#current?.crypto?.send;
+    if (srtp === undefined) return undefined;
+    // What is encrypted is not offered in the clear, whatever the policy
+    if (srtp.policy !== "required" && current === undefined) return undefined;
+    if (this.#current === undefined && this.#keys !== undefined) return this.#keys;
+    return drawKeys(srtp.random, current);
   }
 
   #offer(description: SessionDescription, direction: Direction): Uint8Array {
@@ -216,6 +247,7 @@ export class SessionMedia {
 
   /** §8: a description that differs from the last one has a version that is higher by one. */
   #send(description: SessionDescription): Uint8Array {
+    this.#remember(description);
     const version = this.#sent?.version ?? 1;
     const text = this.#serialize(description, version);
     if (this.#sent === undefined || this.#sent.text === text) {
@@ -234,6 +266,13 @@ export class SessionMedia {
     });
   }
 
+  #remember({ media }: SessionDescription): void {
+    for (const map of media.flatMap((stream) => stream.port === 0 ? [] : payloadTypes(stream))) {
+      this.#payloadTypes.delete(map.payloadType);
+      this.#payloadTypes.set(map.payloadType, map);
+    }
+  }
+
   /** Port 0 says that a stream is refused, which stays so. */
   #filledIn(description: SessionDescription): SessionDescription {
     const media = description.media.map((stream) =>
@@ -242,18 +281,26 @@ export class SessionMedia {
     return { ...description, media };
   }
 
-  #ours(direction: Direction): LocalMedia {
+  #ours(): LocalMedia {
+    const { srtp, codecs } = this.#options;
+    const current = this.#current;
     return {
       address: this.#options.address,
       // Port 0 would refuse the stream: until ours is bound, the discard port stands for it
       port: this.#port === 0 ? 9 : this.#port,
-      codecs: this.#options.codecs,
+      // A codec that was agreed upon stays while it can: a change in mid-call is heard
+      codecs: current === undefined
+        ? codecs
+        : [current.codec, ...codecs.filter((codec) => codec !== current.codec)],
       sessionId: this.#options.sdpSessionId,
       sessionVersion: 1,
       ptime: PTIME_OFFERED,
       telephoneEvent: true,
       dtmfPayloadType: this.#options.dtmfPayloadType,
-      direction,
+      direction: this.#direction,
+      payloadTypesBefore: [...this.#payloadTypes.values()],
+      srtp: srtp && { ...srtp, current: current?.crypto?.send, offered: this.#keys },
+      rtcp: this.#options.rtcp,
     };
   }
 }

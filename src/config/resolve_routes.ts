@@ -72,6 +72,10 @@ function makeRoute(draft: Draft, line: number | undefined): Route | undefined {
     when: entry.when ?? [],
     handler,
     answer: entry.answer,
+    rate: entry.rate,
+    barge_in: entry.barge_in,
+    dtmf: entry.dtmf,
+    ...(entry.record === undefined ? {} : { record: entry.record }),
     ...(line === undefined ? {} : { line }),
     ...(onError === undefined ? {} : { on_error: onError }),
     ...(entry.max_duration === undefined ? {} : { max_duration: entry.max_duration }),
@@ -196,7 +200,7 @@ function checkGroups(drafts: readonly Draft[]): LocatedIssue[] {
   return drafts.flatMap((draft) => {
     if (draft.entry === undefined) return [];
     const known = groups.get(draft) ?? new Set();
-    return [...HANDLER_KEYS, "on_error"].flatMap((key) =>
+    return [...HANDLER_KEYS, "on_error", "record"].flatMap((key) =>
       key === "on_error" && typeof draft.raw[key] === "string"
         ? []
         : unknownGroups(draft.raw[key], ["routes", draft.index, key], known)

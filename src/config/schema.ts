@@ -8,12 +8,14 @@
  */
 
 import { z } from "zod";
+import type { CodecName } from "../audio/codec.ts";
 import type { Route } from "../route/route.ts";
 import type { Registration, Trunk } from "./schema_peers.ts";
 import { refuseTrunkName, registrationSchema, trunkSchema } from "./schema_peers.ts";
 import { routeSchema } from "./schema_route.ts";
+import { rtpSchema } from "./schema_rtp.ts";
 import { sipSchema } from "./schema_sip.ts";
-import { duration, ipAddress, named, portRange } from "./schema_values.ts";
+import { duration, named } from "./schema_values.ts";
 
 export type { HandlerSpec, Route } from "../route/route.ts";
 export type { ListenAddress } from "./schema_listen.ts";
@@ -21,45 +23,6 @@ export type { Registration, Trunk } from "./schema_peers.ts";
 export type { AllowedSources, PortRange } from "./schema_values.ts";
 
 const DAY = 86_400_000;
-
-const rtpSchema = z.strictObject({
-  address: ipAddress({ unspecified: true }).optional().meta({
-    title: "Address",
-    description: "Where RTP is received and sent from; default: the address that the SIP request " +
-      "arrived at.",
-    examples: ["10.0.0.5"],
-  }),
-  ports: portRange().prefault("10000-20000").meta({
-    title: "Ports",
-    description: "Both ends included. A call takes an even port for RTP and the next for RTCP.",
-    examples: ["10000-20000"],
-  }),
-  codecs: z.array(z.enum(["PCMU", "PCMA"])).min(1).check((context) => {
-    if (new Set(context.value).size === context.value.length) return;
-    const message = "The list names a codec twice";
-    context.issues.push({ code: "custom", message, input: context.value });
-  }).default(["PCMU", "PCMA"]).meta({
-    title: "Codecs",
-    description: "Codecs that are taken, in the order of our preference.",
-    examples: [["PCMA", "PCMU"]],
-  }),
-  dtmf_payload_type: z.int().min(96).max(127).default(101).meta({
-    title: "Payload type of DTMF",
-    description: "Used when we offer; an answer uses the offerer's number. RFC 4733.",
-    examples: [101],
-  }),
-  timeout: duration({ least: 1000, most: DAY, zero: true }).prefault("30s").meta({
-    title: "Silence of the network",
-    description: "A call without any RTP for this long ends, hold excepted; 0s: never.",
-    examples: ["30s", "0s"],
-  }),
-  latch: z.enum(["auto", "strict"]).default("auto").meta({
-    title: "Latch",
-    description: "Whom audio goes to before any has come. auto: the address in the SDP. strict: " +
-      "nobody, so that an SDP cannot aim our audio at a third party.",
-    examples: ["strict"],
-  }),
-}).prefault({}).meta({ title: "RTP", description: "Audio on the network." });
 
 const limitsSchema = z.strictObject({
   calls: z.int().min(1).max(100_000).default(500).meta({
@@ -81,6 +44,12 @@ const limitsSchema = z.strictObject({
     title: "Longest setup",
     description: "A call whose handler has not started within this time is refused.",
     examples: ["60s"],
+  }),
+  lag: duration({ least: 5, most: 10_000, zero: true }).prefault("40ms").meta({
+    title: "Lag",
+    description: "While the process itself is later than this, new calls are refused with 503 " +
+      "and Retry-After, before those that there are suffer; 0s: never.",
+    examples: ["40ms", "0s"],
   }),
 }).prefault({}).meta({ title: "Limits", description: "How much one process takes on." });
 
@@ -139,7 +108,7 @@ export interface Config {
   readonly sip: Readonly<FileOutput["sip"]>;
   readonly rtp: Readonly<Omit<FileOutput["rtp"], "codecs">> & {
     /** In the order of our preference. */
-    readonly codecs: readonly FileOutput["rtp"]["codecs"][number][];
+    readonly codecs: readonly CodecName[];
   };
   readonly limits: Readonly<FileOutput["limits"]>;
   readonly registrations: readonly Registration[];

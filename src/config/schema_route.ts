@@ -19,6 +19,7 @@ import type {
   RejectSpec,
 } from "../route/route.ts";
 import { refuseHeader } from "./header_name.ts";
+import { audioShape } from "./schema_route_audio.ts";
 import { duration, named, shorten, template, text } from "./schema_values.ts";
 
 /** Keys that say what becomes of a call; a route has exactly one. */
@@ -265,6 +266,7 @@ export const routeSchema = z.strictObject({
     description: "Ends calls of this route that last longer; default: limits.duration.",
     examples: ["10m"],
   }),
+  ...audioShape,
 }).meta({
   title: "Route",
   description: "Which calls it takes, and what becomes of them. Exactly one handler key.",

@@ -6,6 +6,7 @@
 
 import { compileCondition, FACT_KEYS } from "../route/condition.ts";
 import type { Route } from "../route/route.ts";
+import { parseTemplate } from "../route/template.ts";
 import type { LocatedIssue } from "./issue.ts";
 import type { Config } from "./schema.ts";
 import { countPortPairs } from "./schema_values.ts";
@@ -26,7 +27,9 @@ export function findWarnings(config: Config, entries: readonly unknown[]): Locat
   return [
     ...warnOfPorts(config),
     ...warnOfSecurity(config.sip),
+    ...warnOfKeys(config),
     ...warnOfRefer(config),
+    ...warnOfRecordings(config.routes),
     ...warnOfUnreachable(config.routes),
     ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
     ...entries.flatMap((entry, index) => warnOfNobody(entry, index, config)),
@@ -59,6 +62,25 @@ function warnOfSecurity({ allow, auth, tls }: Config["sip"]): LocatedIssue[] {
     issues.push({ path: ["sip", "tls", "client_certificate"], message });
   }
   return issues;
+}
+
+/** The keys of SRTP stand in the SDP: who reads the signalling can listen. RFC 4568 §10.2 */
+function warnOfKeys({ sip, rtp }: Config): LocatedIssue[] {
+  const isSecret = sip.listen.some(({ transport }) => transport === "tls" || transport === "wss");
+  if (rtp.srtp !== "required" || isSecret) return [];
+  const message = "The keys travel in SIP, which nothing here encrypts: listen at tls:// or " +
+    "wss://, too";
+  return [{ path: ["rtp", "srtp"], message }];
+}
+
+function warnOfRecordings(routes: readonly Route[]): LocatedIssue[] {
+  return routes.flatMap(({ index, record }): LocatedIssue[] => {
+    const parsed = parseTemplate(record?.file ?? "{id}");
+    if (!parsed.ok || parsed.template.some((part) => typeof part !== "string")) return [];
+    const message = "Every call of this route would be written into the same file, name it by " +
+      "the call, such as calls/{id}.wav";
+    return [{ path: ["routes", index, "record"], message }];
+  });
 }
 
 function warnOfRefer({ sip: { refer }, trunks }: Config): LocatedIssue[] {

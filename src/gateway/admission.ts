@@ -1,28 +1,41 @@
 /**
- * Whether there is room for another call: how many at once, how many a second, and not while draining.
+ * Whether there is room for another call: how many at once, how many a second, not while the event loop is late, and not
+ * while draining.
  *
  * @module
  */
 
 import type { Millis } from "../base/units.ts";
+import type { LoopLag } from "./loop_lag.ts";
 
 /** The operator's limits. */
 export interface AdmissionLimits {
   /** Calls at the same time. */
   readonly calls: number;
   readonly calls_per_second: number;
+  /** How late the event loop may be; 0: as late as it likes. */
+  readonly lag: Millis;
 }
 
 /** Counts calls in and out. */
 export class Admission {
+  readonly #lag: Pick<LoopLag, "start" | "stop" | "exceeds">;
   #limits: AdmissionLimits;
   #calls = 0;
   #tokens: number;
   #refilledAt: Millis;
   draining = false;
 
-  constructor(limits: AdmissionLimits, now: Millis) {
+  /** @param lag Beats while calls are in. */
+  constructor(
+    { limits, lag }: {
+      readonly limits: AdmissionLimits;
+      readonly lag: Pick<LoopLag, "start" | "stop" | "exceeds">;
+    },
+    now: Millis,
+  ) {
     this.#limits = limits;
+    this.#lag = lag;
     this.#tokens = limits.calls_per_second;
     this.#refilledAt = now;
   }
@@ -43,18 +56,22 @@ export class Admission {
     if (this.#calls >= this.#limits.calls) {
       return `limits.calls: ${this.#limits.calls} calls are up`;
     }
+    const { lag } = this.#limits;
+    if (lag > 0 && this.#lag.exceeds(lag)) {
+      return `limits.lag: the process is more than ${lag} ms late`;
+    }
     this.#refill(now);
     if (this.#tokens < 1) {
       return `limits.calls_per_second: more than ${this.#limits.calls_per_second} a second`;
     }
     this.#tokens--;
-    this.#calls++;
+    if (this.#calls++ === 0) this.#lag.start();
     return undefined;
   }
 
   /** A call that was let in is over. */
   leave(): void {
-    this.#calls--;
+    if (--this.#calls === 0) this.#lag.stop();
   }
 
   #refill(now: Millis): void {

@@ -17,6 +17,7 @@ import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent
 import { Admission } from "./admission.ts";
 import { CallSetups } from "./call_setups.ts";
 import type { Counters } from "./counters.ts";
+import { LoopLag, type LoopLagFigures } from "./loop_lag.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { type BlockedSource, type FailureKind, SourceGuard } from "./source_guard.ts";
 import { SourceFilter } from "./source_filter.ts";
@@ -60,6 +61,7 @@ export class Door {
   /** Sources that are never blocked. */
   readonly #exempt: SourceFilter;
   readonly #guard: SourceGuard;
+  readonly #lag: LoopLag;
   readonly #admission: Admission;
   readonly #setups: CallSetups;
   readonly #digest: DigestServer | undefined;
@@ -74,7 +76,8 @@ export class Door {
     this.#filter = new SourceFilter(sip.allow);
     this.#exempt = new SourceFilter(sip.block.exempt);
     this.#refuses = sip.refuse === "403";
-    this.#admission = new Admission(limits, runtime.now());
+    this.#lag = new LoopLag(runtime);
+    this.#admission = new Admission({ limits, lag: this.#lag }, runtime.now());
     const { per_source: perSource, block } = sip;
     const requestsPerSecond = perSource.requests_per_second ?? shareOf(limits.calls_per_second);
     // Nobody takes longer than a second to acknowledge, unless it rings
@@ -100,6 +103,11 @@ export class Door {
   /** Calls that are in. */
   get calls(): number {
     return this.#admission.calls;
+  }
+
+  /** How late the event loop is. */
+  get lag(): LoopLagFigures {
+    return this.#lag.figures;
   }
 
   /** Sources that are shut out. */

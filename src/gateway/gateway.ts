@@ -22,6 +22,7 @@ import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
 import { Door } from "./door.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
+import type { LoopLagFigures } from "./loop_lag.ts";
 import { MediaClock } from "./media_clock.ts";
 import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
@@ -112,6 +113,11 @@ export class Gateway {
   /** Calls that are up or being set up. */
   get calls(): number {
     return this.#calls.size;
+  }
+
+  /** How late the event loop was in the last second; zeros while there are no calls. */
+  get lag(): LoopLagFigures {
+    return this.#door.lag;
   }
 
   /** What the gateway holds at this moment; every number is 0 when it is idle. */

@@ -7,7 +7,8 @@
  * @module
  */
 
-import type { Config } from "../config/schema.ts";
+import type { Config, Route } from "../config/schema.ts";
+import { AUDIO_DEFAULTS } from "../route/route.ts";
 import type { Runtime, UdpOptions, UdpSocket } from "../runtime/ports.ts";
 import { Gateway } from "./gateway.ts";
 
@@ -22,6 +23,15 @@ const PACKETS = 10;
 
 const PEER = { address: "127.0.0.1", port: 9 };
 const LOCAL = { transport: "udp", address: "127.0.0.1", port: 5060 } as const;
+
+const ROUTE: Route = {
+  name: "warm-up",
+  index: 0,
+  when: [],
+  handler: { type: "echo" },
+  answer: "auto",
+  ...AUDIO_DEFAULTS,
+};
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -46,8 +56,10 @@ export async function warmUp(runtime: Runtime, config: Config, calls: number): P
         per_source: { calls, requests_per_second: calls },
       },
       registrations: [],
-      limits: { ...config.limits, calls, calls_per_second: calls },
-      routes: [{ name: "warm-up", index: 0, when: [], handler: { type: "echo" }, answer: "auto" }],
+      // The calls are plain, of codecs that everybody has, and come as fast as they can
+      rtp: { ...config.rtp, srtp: "never", codecs: ["PCMU", "PCMA"] },
+      limits: { ...config.limits, calls, calls_per_second: calls, lag: 0 },
+      routes: [ROUTE],
     },
     environment: {},
   });

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import type { Condition } from "./condition.ts";
 
 /** Runs a program with the call's audio on its standard input and output. */
@@ -60,8 +60,43 @@ export interface RedirectSpec {
 /** What becomes of a call, whatever kind it is. */
 export type HandlerSpec = ExecSpec | EchoSpec | PlaySpec | RejectSpec | RedirectSpec;
 
+/** What happens to our sound when the caller speaks over it. */
+export interface BargeIn {
+  /** Nothing; the handler is told; or what is queued is dropped, and the handler told. */
+  readonly mode: "off" | "notify" | "clear";
+  /** How long the caller has to speak. */
+  readonly after: Millis;
+}
+
+/** Which ways keys take. `auto` and `inband` send by RFC 4733, else by INFO. */
+export type DtmfMode = "auto" | "info" | "inband";
+
+/** A recording of a call. */
+export interface RecordSpec {
+  /** Placeholders allowed, as in the file of {@linkcode PlaySpec}. */
+  readonly file: string;
+  /** It begins with the answer, or when the handler says so. */
+  readonly on: "answer" | "command";
+}
+
+/** What of a route concerns the audio. It holds for every handler of a call. */
+export interface RouteAudio {
+  /** Of the PCM that handlers get and give. */
+  readonly rate: Hertz;
+  readonly barge_in: BargeIn;
+  readonly dtmf: DtmfMode;
+  readonly record?: RecordSpec;
+}
+
+/** What a route has that says nothing of its audio. */
+export const AUDIO_DEFAULTS: RouteAudio = {
+  rate: 8000,
+  barge_in: { mode: "off", after: 300 },
+  dtmf: "auto",
+};
+
 /** One rule of the routing table. */
-export interface Route {
+export interface Route extends RouteAudio {
   /** Unique in the table. */
   readonly name: string;
   /** Position in the table, from 0. */

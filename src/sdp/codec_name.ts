@@ -1,5 +1,5 @@
 /**
- * The codecs that can be negotiated, and how RTP names them. RFC 3551 §6, RFC 8866 §6.6.
+ * The codecs that can be negotiated, and how RTP names them. RFC 3551 §6, RFC 7587, RFC 8866 §6.6.
  *
  * Codecs are found by encoding name and clock rate, never by number alone: the number is a label
  * that each description chooses. Only the static numbers have a meaning without `a=rtpmap`.
@@ -7,24 +7,77 @@
  * @module
  */
 
-import type { Hertz } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 
-/** A codec by its encoding name in the registry of RTP payload formats. */
-export type CodecName = "PCMU" | "PCMA";
+/**
+ * A codec by its encoding name in the registry of RTP payload formats; of L16, whose rate is the
+ * sender's choice, with the rate.
+ */
+export type CodecName =
+  | "PCMU"
+  | "PCMA"
+  | "G722"
+  | "opus"
+  | "L16/8000"
+  | "L16/16000"
+  | "L16/44100";
 
-/** What `a=rtpmap` says of a codec. */
+/** What `a=rtpmap` and `a=fmtp` say of a codec, and which packets it makes. */
 export interface CodecDescription {
-  /** The payload type that needs no `a=rtpmap`. RFC 3551 §6 table 4. */
-  readonly staticPayloadType: number;
+  readonly encodingName: string;
   /** The clock of the RTP timestamps, which need not be the sampling rate. */
   readonly clockRate: Hertz;
+  /** As `a=rtpmap` writes them; what is sent has one all the same. */
+  readonly channels: 1 | 2;
+  /** The payload type that needs no `a=rtpmap`. RFC 3551 §6 table 4. */
+  readonly staticPayloadType?: number;
+  /** The format parameters of our descriptions. */
+  readonly parameters?: string;
+  /** The packet times that we send, in rising order. */
+  readonly packetTimes: readonly Millis[];
+}
+
+/** Frames of any length will do; ours are whole multiples of 10 ms. */
+const ANY_LENGTH: readonly Millis[] = [10, 20, 30, 40, 50, 60];
+
+/** What an Ethernet packet holds after the headers of IPv6, UDP, RTP and SRTP. */
+const PAYLOAD_BYTES_MAX = 1400;
+
+/** Two bytes a sample: longer packets would be cut into fragments on the way. RFC 3551 §4.5.11 */
+function linear(clockRate: Hertz): CodecDescription {
+  const packetTimes = ANY_LENGTH.filter((ptime) =>
+    clockRate * ptime * 2 / 1000 <= PAYLOAD_BYTES_MAX
+  );
+  return { encodingName: "L16", clockRate, channels: 1, packetTimes };
+}
+
+/** Eight bits a sample of 8 kHz, or what goes for it. */
+function sampled(encodingName: string, staticPayloadType: number): CodecDescription {
+  return { encodingName, clockRate: 8000, channels: 1, staticPayloadType, packetTimes: ANY_LENGTH };
 }
 
 /** Every codec that can be negotiated. */
 export const CODECS: Readonly<Record<CodecName, CodecDescription>> = {
-  PCMU: { staticPayloadType: 0, clockRate: 8000 },
-  PCMA: { staticPayloadType: 8, clockRate: 8000 },
+  PCMU: sampled("PCMU", 0),
+  PCMA: sampled("PCMA", 8),
+  // RFC 3551 §4.5.2: 8000 by an old mistake, though the samples have 16 kHz.
+  G722: sampled("G722", 9),
+  // RFC 7587 §7: always 48000/2, whatever is sent.
+  opus: {
+    encodingName: "opus",
+    clockRate: 48_000,
+    channels: 2,
+    parameters: "useinbandfec=1;usedtx=1;stereo=0;sprop-stereo=0",
+    // A frame of Opus has 2.5, 5, 10, 20, 40 or 60 ms. RFC 6716 §2.1.4
+    packetTimes: [10, 20, 40, 60],
+  },
+  "L16/8000": linear(8000),
+  "L16/16000": linear(16_000),
+  "L16/44100": { ...linear(44_100), staticPayloadType: 11 },
 };
+
+/** The names of {@linkcode CODECS}. */
+export const CODEC_NAMES = Object.keys(CODECS) as readonly CodecName[];
 
 /** The payload types that a description may give meaning to by `a=rtpmap`. RFC 3551 §3. */
 export const DYNAMIC_PAYLOAD_TYPE_MIN = 96;
@@ -59,16 +112,19 @@ export function parseRtpMap(value: string): RtpMap | undefined {
 
 /** The meaning of a payload type that has no `a=rtpmap`, if it is one of ours. */
 export function staticRtpMap(payloadType: number): RtpMap | undefined {
-  for (const [encodingName, codec] of Object.entries(CODECS)) {
-    if (codec.staticPayloadType === payloadType) {
-      return { payloadType, encodingName, clockRate: codec.clockRate, channels: 1 };
+  for (const { staticPayloadType, encodingName, clockRate, channels } of Object.values(CODECS)) {
+    if (staticPayloadType === payloadType) {
+      return { payloadType, encodingName, clockRate, channels };
     }
   }
   return undefined;
 }
 
-/** Tells whether a payload type carries that codec: same name, clock rate, one channel. */
-export function isCodec(map: RtpMap, codec: CodecName): boolean {
-  return map.encodingName.toUpperCase() === codec &&
-    map.clockRate === CODECS[codec].clockRate && map.channels === 1;
+/** Tells whether a payload type carries that codec: same name, clock rate, channels. */
+export function isCodec(map: RtpMap, name: CodecName): boolean {
+  const codec = CODECS[name];
+  return map.encodingName.toUpperCase() === codec.encodingName.toUpperCase() &&
+    map.clockRate === codec.clockRate &&
+    // Some leave the /2 of Opus out; each packet tells its channels itself.
+    (map.channels === codec.channels || map.channels === 1);
 }

@@ -8,16 +8,15 @@
 
 import { isIpv6 } from "../base/socket_address.ts";
 import type { Hertz, Millis } from "../base/units.ts";
-import type { Direction } from "./media_stream.ts";
+import { type CodecName, CODECS } from "./codec_name.ts";
+import { type CryptoAttribute, formatCryptoAttribute } from "./crypto_attribute.ts";
+import { type Direction, VOIP_METRICS } from "./media_stream.ts";
 import type {
   MediaDescription,
   SdpAttribute,
   SdpLine,
   SessionDescription,
 } from "./session_description.ts";
-
-/** The only profile that is spoken: RTP without keys or feedback. RFC 3551. */
-export const PROTOCOL = "RTP/AVP";
 
 /** What `a=fmtp` says of the events that we understand. RFC 4733 §2.4.1. */
 const DTMF_EVENTS = "0-15";
@@ -42,10 +41,17 @@ export function refuseStream({ kind, protocol, formats }: MediaDescription): Med
 /** A payload type as our own descriptions write it. */
 export interface Payload {
   readonly payloadType: number;
+  /** Name, clock rate and, where there is more than one, channels. */
   readonly encoding: string;
-  readonly clockRate: Hertz;
   /** The format parameters, if there are any. */
-  readonly parameters?: string;
+  readonly parameters?: string | undefined;
+}
+
+/** The payload of a codec. */
+export function codecPayload(payloadType: number, codec: CodecName): Payload {
+  const { encodingName, clockRate, channels, parameters } = CODECS[codec];
+  const encoding = `${encodingName}/${clockRate}${channels === 1 ? "" : `/${channels}`}`;
+  return { payloadType, encoding, parameters };
 }
 
 /** The payload of DTMF: sixteen digits, and the hook flash if the peer has it. RFC 4733 §3.2. */
@@ -55,7 +61,22 @@ export function telephoneEventPayload(
   flash = false,
 ): Payload {
   const parameters = flash ? DTMF_EVENTS_AND_FLASH : DTMF_EVENTS;
-  return { payloadType, encoding: "telephone-event", clockRate, parameters };
+  return { payloadType, encoding: `telephone-event/${clockRate}`, parameters };
+}
+
+/** What a description of ours says of its stream, beside payload types. */
+export interface StreamOptions {
+  readonly port: number;
+  /** The profile. */
+  readonly protocol: string;
+  readonly ptime: Millis;
+  readonly direction: Direction;
+  /** Empty in the clear. */
+  readonly keys: readonly CryptoAttribute[];
+  /** Whether RTCP may share the port. RFC 5761 §5.1.1 */
+  readonly rtcpMux: boolean;
+  /** Whether reports on how the call sounds are wanted. RFC 3611 §5.1 */
+  readonly extendedReports: boolean;
 }
 
 /**
@@ -64,26 +85,32 @@ export function telephoneEventPayload(
  */
 export function describeStream(
   payloads: readonly Payload[],
-  stream: { readonly port: number; readonly ptime: Millis; readonly direction: Direction },
+  stream: StreamOptions,
 ): MediaDescription {
-  const attributes: SdpAttribute[] = payloads.flatMap((payload) => {
-    const { payloadType, encoding, clockRate, parameters } = payload;
-    const map = { name: "rtpmap", value: `${payloadType} ${encoding}/${clockRate}` };
-    return parameters === undefined
-      ? [map]
-      : [map, { name: "fmtp", value: `${payloadType} ${parameters}` }];
-  });
+  const attributes: SdpAttribute[] = payloads.flatMap(describePayload);
+  for (const key of stream.keys) {
+    attributes.push({ name: "crypto", value: formatCryptoAttribute(key) });
+  }
   attributes.push({ name: "ptime", value: String(stream.ptime) });
+  if (stream.rtcpMux) attributes.push({ name: "rtcp-mux", value: undefined });
+  if (stream.extendedReports) attributes.push({ name: "rtcp-xr", value: VOIP_METRICS });
   attributes.push({ name: stream.direction, value: undefined });
   return {
     kind: "audio",
     port: stream.port,
     portCount: 1,
-    protocol: PROTOCOL,
+    protocol: stream.protocol,
     formats: payloads.map(({ payloadType }) => String(payloadType)),
     attributes,
     otherLines: [],
   };
+}
+
+function describePayload({ payloadType, encoding, parameters }: Payload): SdpAttribute[] {
+  const map = { name: "rtpmap", value: `${payloadType} ${encoding}` };
+  return parameters === undefined
+    ? [map]
+    : [map, { name: "fmtp", value: `${payloadType} ${parameters}` }];
 }
 
 /** Who we are in the `o=` and `c=` lines. */

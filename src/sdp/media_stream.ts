@@ -1,6 +1,6 @@
 /**
  * What one media description says about its stream, read out of lines and attributes.
- * RFC 8866 §6, RFC 3605, RFC 4733 §2.4, RFC 3264 §5.1 and §8.4.
+ * RFC 8866 §6, RFC 3605, RFC 3611 §5, RFC 4733 §2.4, RFC 5761 §5.1, RFC 3264 §5.1 and §8.4.
  *
  * Nothing is decided here: `offer_answer.ts` joins what both sides say.
  *
@@ -8,8 +8,15 @@
  */
 
 import { isIpAddress, parseIpAddress, type SocketAddress } from "../base/socket_address.ts";
-import type { Hertz } from "../base/units.ts";
-import { type CodecName, isCodec, parseRtpMap, type RtpMap, staticRtpMap } from "./codec_name.ts";
+import type { Hertz, Millis } from "../base/units.ts";
+import {
+  type CodecName,
+  CODECS,
+  isCodec,
+  parseRtpMap,
+  type RtpMap,
+  staticRtpMap,
+} from "./codec_name.ts";
 import {
   attributeValue,
   type MediaDescription,
@@ -22,12 +29,6 @@ export type Direction = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 
 const DIRECTIONS: readonly Direction[] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 
-/** The packet times that we send, in milliseconds, in steps of {@linkcode PTIME_STEP}. */
-export const PTIME_MIN = 10;
-/** See {@linkcode PTIME_MIN}. */
-export const PTIME_MAX = 60;
-/** G.711 frames may have any length; ours are whole multiples of 10 ms. */
-export const PTIME_STEP = 10;
 /** RFC 3551 §4.2: what is sent when nobody says otherwise. */
 export const PTIME_DEFAULT = 20;
 
@@ -146,23 +147,39 @@ export function findCodec(maps: readonly RtpMap[], codec: CodecName): RtpMap | u
   return maps.find((map) => isCodec(map, codec));
 }
 
-/**
- * Finds the payload type of telephone-events with the codec's clock rate, as RFC 4733 §2.1 asks:
- * events at another rate belong to another codec.
- */
+/** Finds the payload type of telephone-events with that clock rate. */
 export function findTelephoneEvent(maps: readonly RtpMap[], clockRate: Hertz): RtpMap | undefined {
   return maps.find((map) =>
     map.encodingName.toLowerCase() === "telephone-event" && map.clockRate === clockRate
   );
 }
 
-/** Tells whether the events of a payload type include `event`. RFC 4733 §2.4.1: `0-15,66`. */
-export function hasEvent(media: MediaDescription, payloadType: number, event: number): boolean {
+/**
+ * Clock rates at which telephone-events may go with a codec, the best first.
+ *
+ * DEVIATION RFC 4733 §2.1: events share the clock of the audio, which many that speak Opus do not
+ * know: they have telephone-events at 8000 alone. Without those there would be no keys at all.
+ */
+export function telephoneEventRates(codec: CodecName): readonly Hertz[] {
+  const { clockRate } = CODECS[codec];
+  return clockRate === TELEPHONE_RATE ? [clockRate] : [clockRate, TELEPHONE_RATE];
+}
+
+/** The clock of telephony, which everybody has events at. */
+export const TELEPHONE_RATE: Hertz = 8000;
+
+/** The format parameters of a payload type; `""` when it has none. */
+export function formatParameters(media: MediaDescription, payloadType: number): string {
   const prefix = `${payloadType} `;
   const format = media.attributes.find(({ name, value }) =>
     name === "fmtp" && value?.startsWith(prefix) === true
   );
-  const ranges = (format?.value ?? "").slice(prefix.length).replace(/^\s*events=/i, "").split(",");
+  return (format?.value ?? "").slice(prefix.length).trim();
+}
+
+/** Tells whether the events of a payload type include `event`. RFC 4733 §2.4.1: `0-15,66`. */
+export function hasEvent(media: MediaDescription, payloadType: number, event: number): boolean {
+  const ranges = formatParameters(media, payloadType).replace(/^events=/i, "").split(",");
   return ranges.some((range) => {
     const match = /^\s*(\d{1,3})(?:-(\d{1,3}))?\s*$/.exec(range);
     if (match === null) return false;
@@ -170,24 +187,45 @@ export function hasEvent(media: MediaDescription, payloadType: number, event: nu
   });
 }
 
+/** Tells whether RTCP may share the port of RTP. RFC 5761 §5.1.1 */
+export function hasRtcpMux(media: MediaDescription): boolean {
+  return attributeValue(media.attributes, "rtcp-mux") !== undefined;
+}
+
+/** The format of RTCP's extended reports that tells how a call sounds. RFC 3611 §4.7, §5.1 */
+export const VOIP_METRICS = "voip-metrics";
+
+/** Tells whether reports on how the call sounds are wanted: on the stream, else on the session. */
+export function hasVoipMetrics(description: SessionDescription, media: MediaDescription): boolean {
+  const formats = attributeValue(media.attributes, "rtcp-xr") ??
+    attributeValue(description.attributes, "rtcp-xr") ?? "";
+  return formats.toLowerCase().split(/[ \t]+/).includes(VOIP_METRICS);
+}
+
 /**
- * The packet time to send to whoever made this description, in milliseconds. RFC 8866 §6.4, §6.5:
- * what it asks for in `a=ptime` when that is one of ours and within `a=maxptime`, else `preferred`.
+ * The packet time to send to whoever made this description. RFC 8866 §6.4, §6.5: what it asks for
+ * in `a=ptime` when the codec has it and it is within `a=maxptime`, else `preferred` or what is
+ * nearest below.
  */
-export function packetTime(media: MediaDescription, preferred: number): number {
+export function packetTime(media: MediaDescription, codec: CodecName, preferred: Millis): Millis {
   const asked = milliseconds(attributeValue(media.attributes, "ptime"));
-  const most = milliseconds(attributeValue(media.attributes, "maxptime")) ?? PTIME_MAX;
-  if (asked !== undefined && isPacketTime(asked) && asked <= most) return asked;
-  const largest = Math.max(PTIME_MIN, Math.floor(most / PTIME_STEP) * PTIME_STEP);
-  return Math.min(isPacketTime(preferred) ? preferred : PTIME_DEFAULT, largest);
+  const most = milliseconds(attributeValue(media.attributes, "maxptime")) ?? Infinity;
+  const allowed = CODECS[codec].packetTimes.filter((ptime) => ptime <= most);
+  if (asked !== undefined && allowed.includes(asked)) return asked;
+  return nearestBelow(preferred, allowed) ?? fittingPacketTime(codec, 0);
 }
 
-/** Tells whether we send packets of that many milliseconds. */
-export function isPacketTime(ptime: number): boolean {
-  return ptime >= PTIME_MIN && ptime <= PTIME_MAX && ptime % PTIME_STEP === 0;
+/** The packet time of that codec that is `preferred`, or nearest below, or the least there is. */
+export function fittingPacketTime(codec: CodecName, preferred: Millis): Millis {
+  const { packetTimes } = CODECS[codec];
+  return nearestBelow(preferred, packetTimes) ?? packetTimes[0] ?? PTIME_DEFAULT;
 }
 
-function milliseconds(value: string | undefined): number | undefined {
+function nearestBelow(ptime: Millis, among: readonly Millis[]): Millis | undefined {
+  return among.findLast((candidate) => candidate <= ptime) ?? among[0];
+}
+
+function milliseconds(value: string | undefined): Millis | undefined {
   // A fraction, as some codecs have, is no packet time of ours and reads as none stated.
   return value !== undefined && /^\d{1,4}$/.test(value) ? Number(value) : undefined;
 }

@@ -247,10 +247,11 @@ function bare(line: PlacedLine): SdpLine {
   return { type: line.type, value: line.value };
 }
 
-/** Quotes the peer's text for a message, cut short and without control characters. */
+/** Quotes the peer's text for a message, cut short and without keys and control characters. */
 function quote(text: string): string {
+  const told = text.replace(/inline:.*/i, "inline:…");
   // deno-lint-ignore no-control-regex
-  return `"${text.slice(0, 60).replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?")}"`;
+  return `"${told.slice(0, 60).replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?")}"`;
 }
 
 function fail(message: string, at: Place): never {

@@ -37,12 +37,21 @@ describe("the smallest file", () => {
     expect(config.rtp).toEqual({
       ports: { first: 10000, last: 20000 },
       codecs: ["PCMU", "PCMA"],
+      srtp: "optional",
       dtmf_payload_type: 101,
       timeout: 30_000,
+      keep_alive: 15_000,
       latch: "auto",
+      new_source_after: 0,
+      rtcp_interval: 5000,
     });
-    expect(config.limits)
-      .toEqual({ calls: 500, calls_per_second: 300, duration: 14_400_000, setup: 60_000 });
+    expect(config.limits).toEqual({
+      calls: 500,
+      calls_per_second: 300,
+      duration: 14_400_000,
+      setup: 60_000,
+      lag: 40,
+    });
     expect(config.log).toEqual({ level: "info", ladder: "off" });
   });
 
@@ -54,6 +63,9 @@ describe("the smallest file", () => {
       when: [],
       handler: { type: "exec", command: ["cat"], env: {}, stop_after: 2000 },
       answer: "auto",
+      rate: 8000,
+      barge_in: { mode: "off", after: 300 },
+      dtmf: "auto",
     }]);
   });
 
@@ -113,7 +125,7 @@ describe("faults", () => {
   });
 
   test("keys of later versions are unknown", () => {
-    for (const key of ["webhook", "websocket", "audiosocket", "rate", "barge_in"]) {
+    for (const key of ["webhook", "websocket", "audiosocket", "frame", "dial"]) {
       const [first] = errors(`routes:\n  - echo: true\n    ${key}: x\n`);
       expect(first).toContain(`routes.yaml:3:5: Unknown key "${key}"`);
     }
@@ -162,7 +174,7 @@ routes:
     "rtp: { ports: 20000-10000 }": "holds no pair",
     "rtp: { ports: 1-70000 }": "from 1 to 65535",
     "rtp: { codecs: [PCMU, PCMU] }": "twice",
-    "rtp: { codecs: [G722] }": 'Unknown value "G722", use PCMU or PCMA',
+    "rtp: { codecs: [G729] }": 'Unknown value "G729"',
     "rtp: { dtmf_payload_type: 95 }": "95 is too small, the least is 96",
     "rtp: { dtmf_payload_type: 100.5 }": "a whole number",
     "rtp: { timeout: 10ms }": "or 0s",

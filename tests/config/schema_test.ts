@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFrom, loadConfig } from "../../src/config/load.ts";
 import { jsonSchema } from "../../src/config/schema.ts";
+import { HANDLER_KEYS } from "../../src/config/schema_route.ts";
 
 interface Node {
   readonly title?: string;
@@ -63,7 +64,10 @@ describe("the JSON Schema", () => {
     for (const name of ["sip.listen.url", "sip.auth.users.password", "sip.block.within"]) {
       expect(names).toContain(name);
     }
-    for (const name of ["registrations.aor", "trunks.headers", "answer"]) {
+    for (const name of ["registrations.aor", "trunks.headers", "answer", "rate", "dtmf"]) {
+      expect(names).toContain(name);
+    }
+    for (const name of ["rtp.srtp", "barge_in.after", "record.on", "limits.lag"]) {
       expect(names).toContain(name);
     }
     expect(SCHEMA.required).toEqual(["routes"]);
@@ -151,11 +155,13 @@ function configWith(name: string, value: unknown): unknown {
     play: { file: "a.wav" },
     reject: { status: 403 },
     redirect: { to: "sip:a@b" },
+    barge_in: { mode: "clear" },
+    record: { file: "{id}.wav" },
   };
   const set = key === undefined ? value : { ...siblings[section] as object, [key]: value };
   // Placeholders of examples take the group "queue".
   const when = { "X-Room-ID": "/(?<queue>.*)/" };
-  const isHandler = section in siblings || section === "echo";
+  const isHandler = (HANDLER_KEYS as readonly string[]).includes(section);
   const handler = isHandler ? {} : section === "answer" ? { exec: ["a"] } : { echo: true };
   return { routes: [{ when, ...handler, [section]: set }] };
 }

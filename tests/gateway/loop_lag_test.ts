@@ -1,35 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { LAG_BEAT, LoopLag } from "../../src/gateway/loop_lag.ts";
-
-/** A loop that is as late as it is told. */
-class LateLoop {
-  now = 0;
-  #due: { at: number; callback: () => void } | undefined;
-
-  readonly lag = new LoopLag({
-    now: () => this.now,
-    setTimer: (callback, delay) => {
-      const due = { at: this.now + delay, callback };
-      this.#due = due;
-      return {
-        cancel: () => {
-          if (this.#due === due) this.#due = undefined;
-        },
-      };
-    },
-  });
-
-  get isBeating(): boolean {
-    return this.#due !== undefined;
-  }
-
-  beats(count: number, late: number): void {
-    for (let index = 0; index < count && this.#due !== undefined; index++) {
-      this.now = this.#due.at + late;
-      this.#due.callback();
-    }
-  }
-}
+import { LAG_BEAT } from "../../src/gateway/loop_lag.ts";
+import { LateLoop } from "../support/late_loop.ts";
 
 const SECOND = 1000 / LAG_BEAT;
 

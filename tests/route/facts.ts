@@ -7,7 +7,7 @@
 import { type FactsInput, makeFacts } from "../../src/route/build_facts.ts";
 import type { CallFacts } from "../../src/route/call_facts.ts";
 import { compileCondition, type Condition } from "../../src/route/condition.ts";
-import type { HandlerSpec, Route } from "../../src/route/route.ts";
+import { AUDIO_DEFAULTS, type HandlerSpec, type Route } from "../../src/route/route.ts";
 import { parseNameAddr } from "../../src/sip/message/name_addr.ts";
 import { uriParts } from "../../src/sip/message/uri.ts";
 
@@ -52,5 +52,5 @@ export function makeRoute(
   handler: HandlerSpec = { type: "echo" },
 ): Route {
   const conditions = Object.entries(when).map(([key, value]) => condition(key, value));
-  return { name, index: 0, when: conditions, handler, answer: "auto" };
+  return { name, index: 0, when: conditions, handler, answer: "auto", ...AUDIO_DEFAULTS };
 }

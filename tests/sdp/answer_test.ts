@@ -61,13 +61,22 @@ describe("RFC 3264 §6 generating the answer", () => {
       receivePayloadType: 0,
       telephoneEventPayloadType: 101,
       receiveTelephoneEventPayloadType: 101,
+      telephoneEventClockRate: 8000,
       clockRate: 8000,
       ptime: 20,
       remote: { address: "198.51.100.7", port: 49170 },
       remoteRtcp: { address: "198.51.100.7", port: 49171 },
+      rtcpMux: false,
+      extendedReports: false,
       direction: "sendrecv",
       remoteDirection: "sendrecv",
     });
+  });
+
+  test("takes a profile with feedback, and agrees on none: RFC 4585 §4.2", () => {
+    const { text } = answered(described("m=audio 4000 rtp/AVPF 0", "a=rtcp-fb:* nack"));
+    expect(text).toContain("m=audio 10000 rtp/AVPF 0\r\n");
+    expect(text).not.toContain("rtcp-fb");
   });
 
   test("repeats the offer's t= line", () => {
@@ -121,7 +130,7 @@ describe("RFC 3264 §6 generating the answer", () => {
     expect(answered(offer, { codecs: ["PCMU", "PCMA"] }).media.codec).toBe("PCMU");
   });
 
-  test("ignores ICE, BUNDLE and rtcp-mux, and answers none of them", () => {
+  test("ignores ICE, BUNDLE and, when we have it not, rtcp-mux, and answers none of them", () => {
     const { text } = answered(described(
       "a=group:BUNDLE 0",
       "m=audio 4000 RTP/AVP 0",
@@ -350,7 +359,7 @@ describe("RFC 3261 §20.43 refusing an offer with 488 and a Warning", () => {
     ["no codec of ours", described("m=audio 4000 RTP/AVP 18 101"), 305],
     ["SRTP by SDES", described("m=audio 4000 RTP/SAVP 0", "a=crypto:1 X inline:Y"), 302],
     ["SRTP by DTLS", described("m=audio 4000 UDP/TLS/RTP/SAVPF 0", "a=setup:actpass"), 302],
-    ["the feedback profile", described("m=audio 4000 RTP/AVPF 0"), 302],
+    ["SRTP by SDES with feedback", described("m=audio 4000 RTP/SAVPF 0"), 302],
     ["IPv6 when ours is IPv4", described("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::7"), 301],
     ["multicast", described("m=audio 4000 RTP/AVP 0", "c=IN IP4 224.2.36.42/127"), 330],
     ["multicast without TTL", described("m=audio 4000 RTP/AVP 0", "c=IN IP4 239.0.0.1"), 330],

@@ -6,6 +6,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { CODEC_NAMES } from "../../src/sdp/codec_name.ts";
 import {
   acceptAnswer,
   answerOffer,
@@ -75,10 +76,13 @@ describe("RFC 3264 §7 processing the answer", () => {
       receivePayloadType: 8,
       telephoneEventPayloadType: 101,
       receiveTelephoneEventPayloadType: 101,
+      telephoneEventClockRate: 8000,
       clockRate: 8000,
       ptime: 30,
       remote: { address: "198.51.100.7", port: 3456 },
       remoteRtcp: { address: "198.51.100.7", port: 3457 },
+      rtcpMux: false,
+      extendedReports: false,
       direction: "sendrecv",
       remoteDirection: "sendrecv",
     });
@@ -166,16 +170,14 @@ describe("both sides of one negotiation", () => {
     fc.record({
       address: fc.constant(address),
       port: fc.constant(port),
-      codecs: fc.constantFrom<LocalMedia["codecs"]>(["PCMU"], ["PCMA"], ["PCMU", "PCMA"], [
-        "PCMA",
-        "PCMU",
-      ]),
+      codecs: fc.shuffledSubarray([...CODEC_NAMES], { minLength: 1 }),
       sessionId: fc.constant("1"),
       sessionVersion: fc.nat(),
       ptime: fc.constantFrom(10, 20, 30, 40, 60),
       telephoneEvent: fc.boolean(),
       dtmfPayloadType: fc.integer({ min: 96, max: 127 }),
       direction,
+      rtcp: fc.record({ mux: fc.boolean(), extendedReports: fc.boolean() }),
     });
 
   test("agree on codec, events, addresses and mirrored directions", () => {
@@ -193,6 +195,11 @@ describe("both sides of one negotiation", () => {
         expect(a.payloadType).toBe(b.receivePayloadType);
         expect(a.receivePayloadType).toBe(b.payloadType);
         expect(a.telephoneEventPayloadType).toBe(b.receiveTelephoneEventPayloadType);
+        expect(a.telephoneEventClockRate).toBe(b.telephoneEventClockRate);
+        const withEvents = offerer.telephoneEvent && answerer.telephoneEvent;
+        expect(a.telephoneEventClockRate).toBe(withEvents ? a.clockRate : undefined);
+        expect(a.rtcpMux).toBe(offerer.rtcp?.mux === true && answerer.rtcp?.mux === true);
+        expect([b.rtcpMux, b.extendedReports]).toEqual([a.rtcpMux, a.extendedReports]);
         expect(a.remote).toEqual({ address: "192.0.2.2", port: 5000 });
         expect(b.remote).toEqual({ address: "192.0.2.1", port: 4000 });
         expect(a.ptime).toBe(b.ptime);
