@@ -12,6 +12,25 @@ import { timestampDelta } from "./sequence.ts";
 /** A change of transit time above this is a new time base of the sender, not jitter. */
 const TRANSIT_CHANGE_MS_MAX = 5000;
 
+/** How the present source is received, for a report. RFC 3550 §6.4.1 */
+export interface ReceptionFigures {
+  /** With its cycles, from 0. */
+  readonly highestSequence: number;
+  /** Negative with duplicates. */
+  readonly cumulativeLost: number;
+  /** Of 256, since the figures were taken last. */
+  readonly fractionLost: number;
+  /** In units of the RTP timestamp. */
+  readonly jitter: number;
+}
+
+/** Sequence numbers of one cycle. */
+const CYCLE = 0x1_0000;
+
+/** The least and the most that 24 bits with a sign hold. */
+const CUMULATIVE_LOST_MIN = -0x80_0000;
+const CUMULATIVE_LOST_MAX = 0x7f_ffff;
+
 /** Counts packets of one source after another. */
 export class RtpStats {
   readonly #unitsPerMs: number;
@@ -24,6 +43,9 @@ export class RtpStats {
   #lastArrival: Millis = 0;
   #lastTimestamp: RtpTimestamp = 0;
   #hasTransit = false;
+  /** Of the source, when figures were taken last. */
+  #expectedBefore = 0;
+  #receivedBefore = 0;
 
   /** @param clockRate Of the RTP timestamp. */
   constructor(clockRate: Hertz) {
@@ -70,6 +92,32 @@ export class RtpStats {
     this.#streamFirst = -1;
     this.#streamHighest = -1;
     this.#hasTransit = false;
+    this.#expectedBefore = 0;
+    this.#receivedBefore = 0;
+  }
+
+  /**
+   * Figures of the present source for a report, §A.3; the next fraction counts from here.
+   *
+   * @returns `undefined` before its first packet.
+   */
+  takeFigures(): ReceptionFigures | undefined {
+    if (this.#streamFirst < 0) return undefined;
+    const expected = this.#streamHighest - this.#streamFirst + 1;
+    const received = this.#streamReceived;
+    const expectedSince = expected - this.#expectedBefore;
+    const lostSince = expectedSince - (received - this.#receivedBefore);
+    this.#expectedBefore = expected;
+    this.#receivedBefore = received;
+    const fraction = expectedSince <= 0 || lostSince <= 0 ? 0 : lostSince / expectedSince;
+    const lost = Math.min(CUMULATIVE_LOST_MAX, expected - received);
+    return {
+      // Extended numbers begin one cycle up, so that stragglers of the beginning have one too
+      highestSequence: (this.#streamHighest - CYCLE) >>> 0,
+      cumulativeLost: Math.max(CUMULATIVE_LOST_MIN, lost),
+      fractionLost: Math.min(255, Math.floor(fraction * 256)),
+      jitter: Math.round(this.#jitter),
+    };
   }
 
   get received(): number {

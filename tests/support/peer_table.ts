@@ -47,6 +47,12 @@ export const PEERS: readonly Peer[] = [
     files: ["/usr/share/pocketsphinx/model/en-us"],
   },
   { name: "sox", packages: ["sox"], commands: ["sox"] },
+  { name: "ffmpeg", packages: ["ffmpeg"], commands: ["ffmpeg"] },
+  {
+    name: "libsrtp",
+    packages: ["python3-pylibsrtp"],
+    files: ["/usr/lib/python3/dist-packages/pylibsrtp/__init__.py"],
+  },
 ];
 
 /** Daemons live in `sbin`, which is not on every user's path. */
