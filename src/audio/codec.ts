@@ -72,7 +72,10 @@ export interface AudioCodec {
   ): Samples;
   /** The peer's stream begins anew: what was decoded before says nothing about what comes. */
   resetDecoder(): void;
-  /** What was encoded before says nothing about what comes: after a pause or a clear. */
+  /**
+   * What was encoded before says nothing about what comes. Not for a pause: the peer's decoder
+   * remembers what it heard before it.
+   */
   resetEncoder(): void;
   /** Gives back what the codec holds outside of the engine's memory. Safe to call twice. */
   close(): void;

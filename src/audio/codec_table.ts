@@ -8,6 +8,9 @@ import type { Hertz } from "../base/units.ts";
 import type { AudioLibraries } from "./audio_libraries.ts";
 import type { AudioCodec, CodecName } from "./codec.ts";
 import { PCMA, PCMU } from "./g711.ts";
+import { G722Codec } from "./g722.ts";
+import { L16_16000, L16_44100, L16_8000 } from "./l16.ts";
+import { createOpus } from "./opus.ts";
 
 /** What a codec may make use of. */
 export interface CodecOptions {
@@ -16,10 +19,15 @@ export interface CodecOptions {
   readonly libraries: AudioLibraries;
 }
 
-const CODECS: Readonly<Record<string, (options: CodecOptions) => AudioCodec>> = {
-  // One object serves any number of calls: G.711 has no state.
+const CODECS: Readonly<Record<CodecName, (options: CodecOptions) => AudioCodec>> = {
+  // One object serves any number of calls: G.711 and L16 have no state.
   PCMU: () => PCMU,
   PCMA: () => PCMA,
+  G722: () => new G722Codec(),
+  opus: createOpus,
+  "L16/8000": () => L16_8000,
+  "L16/16000": () => L16_16000,
+  "L16/44100": () => L16_44100,
 };
 
 /**
@@ -28,7 +36,5 @@ const CODECS: Readonly<Record<string, (options: CodecOptions) => AudioCodec>> = 
  * @throws {RangeError} When the codec needs a library that is not loaded.
  */
 export function createCodec(name: CodecName, options: CodecOptions): AudioCodec {
-  const create = CODECS[name];
-  if (create === undefined) throw new RangeError(`The codec ${name} is not there`);
-  return create(options);
+  return CODECS[name](options);
 }

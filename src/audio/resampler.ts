@@ -3,12 +3,13 @@
  * polyphase form.
  *
  * It is for prompts and recordings, that are there from beginning to end: the filter looks ahead,
- * so nothing is delayed or swallowed. Live streams need another one.
+ * so nothing is delayed or swallowed. Live streams have one of their own.
  *
  * @module
  */
 
-import type { Hertz, Samples } from "../base/units.ts";
+import type { Hertz } from "../base/units.ts";
+import { commonRate, designSincFilter, type SincFilter } from "./sinc_filter.ts";
 
 /** Rates that are taken. */
 export const RATE_MIN: Hertz = 1000;
@@ -34,7 +35,7 @@ export function resample(samples: Int16Array, from: Hertz, to: Hertz): Int16Arra
   checkRate(from);
   checkRate(to);
   if (from === to) return samples;
-  const divisor = greatestCommonDivisor(from, to);
+  const divisor = commonRate(from, to);
   const phases = Math.min(PHASES_MAX, to / divisor);
   const filter = designFilter(phases, Math.min(1, to / from));
   const out = new Int16Array(Math.round((samples.length * to) / from));
@@ -53,17 +54,10 @@ export function resample(samples: Int16Array, from: Hertz, to: Hertz): Int16Arra
   return out;
 }
 
-interface PolyphaseFilter {
-  /** Taps on either side of the middle. */
-  readonly reach: Samples;
-  /** `2 * reach` taps for each phase, one phase after another. */
-  readonly taps: Float64Array;
-}
-
 function convolve(
   samples: Int16Array,
   whole: number,
-  filter: PolyphaseFilter,
+  filter: SincFilter,
   phase: number,
 ): number {
   const { reach, taps } = filter;
@@ -79,47 +73,14 @@ function convolve(
   return sum;
 }
 
-/** @param scale Cut-off against the input's band: below 1 when the rate goes down. */
-function designFilter(phases: number, scale: number): PolyphaseFilter {
-  const reach = Math.ceil(ZERO_CROSSINGS / scale);
-  const cutOff = scale * PASSBAND;
-  const taps = new Float64Array(phases * reach * 2);
-  const windowScale = 1 / besselI0(KAISER_BETA);
-  for (let phase = 0; phase < phases; phase++) {
-    let sum = 0;
-    const base = phase * reach * 2;
-    for (let tap = 0; tap < reach * 2; tap++) {
-      const distance = tap - reach + 1 - phase / phases;
-      const share = distance / reach;
-      const inside = 1 - share * share;
-      const window = inside <= 0 ? 0 : besselI0(KAISER_BETA * Math.sqrt(inside)) * windowScale;
-      const value = cutOff * sinc(cutOff * distance) * window;
-      taps[base + tap] = value;
-      sum += value;
-    }
-    // Every phase lets a constant through unchanged, or silence would hum.
-    for (let tap = 0; tap < reach * 2; tap++) taps[base + tap] = (taps[base + tap] as number) / sum;
-  }
-  return { reach, taps };
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
-}
-
-/** The modified Bessel function of the first kind and order zero, by its series. */
-function besselI0(x: number): number {
-  let sum = 1;
-  let term = 1;
-  for (let index = 1; term > sum * 1e-12; index++) {
-    term *= (x / (2 * index)) ** 2;
-    sum += term;
-  }
-  return sum;
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+/** @param scale The lower of the two bands against the input's: below 1 when the rate goes down. */
+function designFilter(phases: number, scale: number): SincFilter {
+  return designSincFilter({
+    phases,
+    reach: Math.ceil(ZERO_CROSSINGS / scale),
+    cutOff: scale * PASSBAND,
+    kaiserBeta: KAISER_BETA,
+  });
 }
 
 function checkRate(rate: Hertz): void {

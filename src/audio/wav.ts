@@ -1,6 +1,6 @@
 /**
  * WAV files: RIFF/WAVE with integer, float, A-law or mu-law samples, read to 16-bit mono and
- * written as such.
+ * written with 16 bits.
  *
  * Reading forgives what real programs write: chunks of any kind, extensible formats, and the data
  * length of a stream that was not known when its header was written. Changing the rate is for the
@@ -39,7 +39,21 @@ const FORMAT_MULAW = 7;
 const FORMAT_EXTENSIBLE = 0xfffe;
 
 const CHANNELS_MAX = 64;
-const HEADER_BYTES = 44;
+
+/** Length of the header that we write. */
+export const WAV_HEADER_BYTES = 44;
+
+/** Most bytes of samples that a header can tell of: its sizes have 32 bits. */
+export const WAV_DATA_BYTES_MAX = 2 ** 32 - 1 - (WAV_HEADER_BYTES - 8);
+
+/** 16-bit samples behind a header. */
+export interface WavLayout {
+  readonly rate: Hertz;
+  /** Their samples stand in turn. */
+  readonly channels: number;
+  /** Of all samples; at most {@linkcode WAV_DATA_BYTES_MAX}. */
+  readonly dataBytes: number;
+}
 
 interface WavFormat {
   readonly tag: number;
@@ -78,25 +92,32 @@ export function parseWav(bytes: Uint8Array): WavAudio {
 /** Writes 16-bit mono samples as a WAV file. */
 export function serializeWav(samples: Int16Array, rate: Hertz): Uint8Array<ArrayBuffer> {
   const dataBytes = samples.length * 2;
-  const bytes = new Uint8Array(HEADER_BYTES + dataBytes);
+  const bytes = new Uint8Array(WAV_HEADER_BYTES + dataBytes);
+  writeWavHeader(bytes, { rate, channels: 1, dataBytes });
   const view = new DataView(bytes.buffer);
-  writeTag(bytes, 0, "RIFF");
-  view.setUint32(4, HEADER_BYTES - 8 + dataBytes, true);
-  writeTag(bytes, 8, "WAVE");
-  writeTag(bytes, 12, "fmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, FORMAT_PCM, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true);
-  view.setUint32(28, rate * 2, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  writeTag(bytes, 36, "data");
-  view.setUint32(40, dataBytes, true);
   for (let index = 0; index < samples.length; index++) {
-    view.setInt16(HEADER_BYTES + index * 2, samples[index] as number, true);
+    view.setInt16(WAV_HEADER_BYTES + index * 2, samples[index] as number, true);
   }
   return bytes;
+}
+
+/** Writes the header of 16-bit samples, s16le, to the start of `out`. */
+export function writeWavHeader(out: Uint8Array, { rate, channels, dataBytes }: WavLayout): void {
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  const blockBytes = channels * 2;
+  writeTag(out, 0, "RIFF");
+  view.setUint32(4, WAV_HEADER_BYTES - 8 + dataBytes, true);
+  writeTag(out, 8, "WAVE");
+  writeTag(out, 12, "fmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, FORMAT_PCM, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * blockBytes, true);
+  view.setUint16(32, blockBytes, true);
+  view.setUint16(34, 16, true);
+  writeTag(out, 36, "data");
+  view.setUint32(40, dataBytes, true);
 }
 
 /**

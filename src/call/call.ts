@@ -8,9 +8,10 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
 import type { CallFacts } from "../route/call_facts.ts";
+import { AUDIO_DEFAULTS, type BargeIn } from "../route/route.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import { CallCore, type CallState } from "./call_core.ts";
 import type { CallOptions, CallOutput, JoiningSession } from "./call_output.ts";
@@ -18,6 +19,8 @@ import type { DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { KeyPresses } from "./key_presses.ts";
+import { Pressing } from "./pressing.ts";
+import { Recording } from "./recording.ts";
 import { Renegotiation } from "./renegotiation.ts";
 import { answerOf, type LiveHandlerSpec, unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
@@ -28,9 +31,6 @@ import { WaitingCommands } from "./waiting_commands.ts";
 export type { CallState } from "./call_core.ts";
 export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_output.ts";
 
-/** Hz of the PCM that handlers get and give. */
-export const HANDLER_RATE = 8000;
-
 /** One call. */
 export class Call {
   readonly facts: CallFacts;
@@ -40,20 +40,35 @@ export class Call {
   readonly transfer: Transfer;
   /** The REFER that the caller sends. */
   readonly referral: Referral;
+  /** The keys that the handler presses. */
+  readonly pressing: Pressing;
+  /** The recording of the call. */
+  readonly recording: Recording;
+  /** Of the PCM that handlers get and give. */
+  readonly rate: Hertz;
+  /** What is listened for in the caller's audio. */
+  readonly listening: { readonly bargeIn: BargeIn; readonly inbandDtmf: boolean };
   readonly #core: CallCore;
   readonly #options: CallOptions;
   readonly #keys = new KeyPresses();
   readonly #setUp: SetUp;
   readonly #waiting = new WaitingCommands();
+  /** All audio of a handler that is done has been played. */
+  #isDrained = false;
 
   constructor(options: CallOptions, now: Millis) {
     this.facts = options.facts;
+    this.rate = options.rate ?? AUDIO_DEFAULTS.rate;
+    const { bargeIn = AUDIO_DEFAULTS.barge_in, dtmf } = options;
+    this.listening = { bargeIn, inbandDtmf: dtmf === "inband" };
     this.#options = options;
     this.#core = new CallCore(options, now);
     this.renegotiation = new Renegotiation(this.#core);
     this.#setUp = new SetUp(this.#core, this.renegotiation, options);
     this.transfer = new Transfer(this.#core);
     this.referral = new Referral(this.#core);
+    this.pressing = new Pressing(this.#core, options.dtmf);
+    this.recording = new Recording(this.#core, options.record);
   }
 
   get state(): CallState {
@@ -74,9 +89,10 @@ export class Call {
     const { state, answeredAt, begunAt } = this.#core;
     // How long it rings is the dialer's to say
     if (state === "ended" || state === "dialing") return undefined;
-    return answeredAt === undefined
+    const end = answeredAt === undefined
       ? begunAt + this.#options.setupMax
       : answeredAt + this.#options.durationMax;
+    return Math.min(end, this.pressing.deadline ?? Infinity);
   }
 
   /** The INVITE passed screening, or ours is to be sent. */
@@ -123,7 +139,7 @@ export class Call {
     const { state } = this;
     if (state !== "starting" && state !== "ringing" && state !== "up") return [];
     this.#core.handlerStarted();
-    return state === "up" ? [] : this.#setUp.handlerStarted(now);
+    return state === "up" ? [] : this.#recorded(this.#setUp.handlerStarted(now));
   }
 
   /**
@@ -165,11 +181,17 @@ export class Call {
       case "answer":
       case "ring":
       case "reject":
-        return this.#setUp.decide(command, now);
+        return this.#recorded(this.#setUp.decide(command, now));
+      case "record":
+        return this.recording.command(command.action);
       case "hold":
       case "resume":
       case "transfer":
-        return this.#withinSession(command);
+        return this.#withinSession(command, now);
+      case "dtmf":
+        return this.pressing.needsSession
+          ? this.#withinSession(command, now)
+          : this.pressing.command(command, now);
     }
   }
 
@@ -181,11 +203,14 @@ export class Call {
     if (state !== "up" && state !== "ringing" && state !== "draining") return [];
     switch (event.type) {
       case "dtmf":
-        return this.#pressed(event, "rfc4733", now);
+        return this.#pressed(event, event.source, now);
       case "mark": {
         const { name, playedMs } = event;
         return this.#core.tell({ event: "mark", name, played_ms: Math.round(playedMs) });
       }
+      case "digitsSent":
+        this.pressing.digitsSent();
+        return [];
       case "drained":
         return state === "draining" ? this.#drained(now) : [];
       case "timeout":
@@ -199,6 +224,11 @@ export class Call {
   info(request: SipRequest, now: Millis): CallOutput[] {
     const pressed = readInfoDigit(request);
     return pressed === undefined ? [] : this.#pressed(pressed, "info", now);
+  }
+
+  /** The answer to an INFO of ours came. */
+  infoAnswered(statusCode: number, now: Millis): CallOutput[] {
+    return this.#afterKeys(this.pressing.answered(statusCode, now), now);
   }
 
   /** The queue of the handler's audio was dropped, as it asked. */
@@ -254,7 +284,8 @@ export class Call {
     if (!this.isReplaceable) return [];
     this.#core.join(media, isConfirmed);
     this.#setUp.join(opening);
-    return [...this.transfer.joined(now), ...this.renegotiation.joined()];
+    const outputs = [...this.transfer.joined(now), ...this.pressing.joined()];
+    return this.#afterKeys([...outputs, ...this.renegotiation.joined()], now);
   }
 
   /** The operator, or the end of the process, wants the call to end. */
@@ -269,6 +300,8 @@ export class Call {
 
   timeout(now: Millis): CallOutput[] {
     if (now < (this.deadline ?? Infinity)) return [];
+    const keys = this.#afterKeys(this.pressing.timeout(now), now);
+    if (now < (this.deadline ?? Infinity)) return keys;
     if (this.#core.answeredAt !== undefined) return this.#core.end("duration_limit", "", now);
     const reason = `the handler did not ${this.state === "ringing" ? "answer" : "start"} in time`;
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);
@@ -283,14 +316,15 @@ export class Call {
       return this.#core.end(cause, refused.reason, now, refused.answer);
     }
     const codec = this.media.current?.codec ?? "PCMU";
-    const audio = { encoding: "s16le", rate: HANDLER_RATE, channels: 1, codec } as const;
+    const audio = { encoding: "s16le", rate: this.rate, channels: 1, codec } as const;
     const event = { event: "start", protocol: HANDLER_PROTOCOL, call: this.facts, audio } as const;
     return [{ type: "start_handler", spec: spec as LiveHandlerSpec, event }];
   }
 
   /** Commands that make requests of ours: they wait until the caller knows of its session. */
   #withinSession(
-    command: HandlerCommand & { command: "hold" | "resume" | "transfer" },
+    command: HandlerCommand & { command: "hold" | "resume" | "transfer" | "dtmf" },
+    now: Millis,
   ): CallOutput[] {
     const name = command.command;
     if (this.state !== "up") return this.#core.refuse(name, "Answer the call first");
@@ -299,15 +333,33 @@ export class Call {
         ? []
         : this.#core.refuse(name, "Too many commands wait for the caller, send fewer");
     }
-    return name === "transfer"
-      ? this.transfer.command(command as HandlerCommand & { command: "transfer" })
-      : this.renegotiation.command(name);
+    switch (command.command) {
+      case "transfer":
+        return this.transfer.command(command);
+      case "dtmf":
+        return this.pressing.command(command, now);
+      default:
+        return this.renegotiation.command(command.command);
+    }
   }
 
+  /** All that the handler wrote is played; keys that it pressed are awaited. */
   #drained(now: Millis): CallOutput[] {
+    this.#isDrained = true;
+    if (this.pressing.isPending) return [];
     return this.#core.answeredAt === undefined
       ? this.#core.end("handler_hangup", "", now, DECLINED)
       : this.transfer.handlerDone(now);
+  }
+
+  /** Keys have moved on: a handler that is done may have waited for them. */
+  #afterKeys(outputs: CallOutput[], now: Millis): CallOutput[] {
+    return this.#isDrained ? [...outputs, ...this.#drained(now)] : outputs;
+  }
+
+  /** The call may be answered now: then it may be recorded from here on. */
+  #recorded(outputs: CallOutput[]): CallOutput[] {
+    return [...outputs, ...this.recording.answered()];
   }
 
   #failOver(reason: string, now: Millis): CallOutput[] {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import type { CallFacts } from "../route/call_facts.ts";
-import type { HandlerSpec } from "../route/route.ts";
+import type { BargeIn, DtmfMode, HandlerSpec, RecordSpec } from "../route/route.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
 import type { Headers } from "../sip/message/headers.ts";
@@ -31,6 +31,8 @@ export type SignallingOutput =
     readonly to: string | undefined;
     readonly replaces: string | undefined;
   }
+  /** Send an INFO with this body; its answer is told to `pressing`. */
+  | { readonly type: "send_info"; readonly body: SipBody }
   | { readonly type: "answer_refer"; readonly answer: Answer }
   | { readonly type: "notify_refer"; readonly statusCode: number; readonly phrase?: string }
   /** The peer wants us to call somebody, who is to take its place. */
@@ -40,6 +42,17 @@ export type SignallingOutput =
   /** Give that up; it may be over already. */
   | { readonly type: "cancel_dial"; readonly headers: Headers }
   | { readonly type: "bye"; readonly headers: Headers };
+
+/** What is to be done about a call's recording. */
+export type RecordingOrder =
+  /** Into this file, as soon as the media is open. */
+  | { readonly action: "start"; readonly file: string }
+  /** What comes is silence in the file. */
+  | { readonly action: "pause" }
+  | { readonly action: "resume" }
+  | { readonly action: "stop" }
+  /** It cannot begin. */
+  | { readonly action: "fail"; readonly reason: string };
 
 /** What the gateway has to do, in this order. */
 export type CallOutput =
@@ -51,6 +64,9 @@ export type CallOutput =
   | { readonly type: "renegotiate_media"; readonly media: NegotiatedMedia }
   | { readonly type: "mark"; readonly name: string }
   | { readonly type: "clear" }
+  /** Send telephone-events; the media says when it is done. */
+  | { readonly type: "send_digits"; readonly digits: string; readonly durationMs: Millis }
+  | { readonly type: "record"; readonly order: RecordingOrder }
   | { readonly type: "finish" }
   | { readonly type: "handler_failed"; readonly reason: string; readonly next: string | undefined }
   | { readonly type: "ended"; readonly end: CallEnd };
@@ -73,6 +89,14 @@ export interface CallOptions {
   /** The route's handler and what follows when it fails. At least one. */
   readonly handlers: readonly HandlerSpec[];
   readonly media: SessionMedia;
+  /** Of the PCM that handlers get and give. Default: 8000. */
+  readonly rate?: Hertz;
+  /** Which ways keys take. Default: `auto`. */
+  readonly dtmf?: DtmfMode;
+  /** What happens when the caller speaks over our sound. Default: nothing. */
+  readonly bargeIn?: BargeIn;
+  /** The recording that the route asks for. */
+  readonly record?: RecordSpec | undefined;
   /** Whether the INVITE brought the offer; when not, the 200 does. */
   readonly hasOffer: boolean;
   /**

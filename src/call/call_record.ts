@@ -29,6 +29,18 @@ export interface CallRecord {
   /** Name of the codec; empty when there was no audio. */
   readonly codec: string;
   readonly statistics: MediaStatistics;
+  /** Absent when nothing was recorded. The file is complete. */
+  readonly recording?: RecordingFigures;
+}
+
+/** What became of a call's recording. */
+export interface RecordingFigures {
+  /** As the route's `record` names it, with a number where that name was taken. */
+  readonly file: string;
+  /** Length of the file. */
+  readonly duration_ms: number;
+  /** How much of it is silence since the disk was too slow. */
+  readonly lost_ms: number;
 }
 
 /** The statistics of a call that never had audio. */
@@ -39,7 +51,10 @@ export const EMPTY_STATISTICS: MediaStatistics = {
   packets_duplicate: 0,
   packets_refused: 0,
   concealed_ms: 0,
+  recovered_ms: 0,
   silence_ms: 0,
+  stretched_ms: 0,
+  drift_ppm: 0,
   jitter_ms: 0,
   packets_sent: 0,
   played_ms: 0,
@@ -47,6 +62,18 @@ export const EMPTY_STATISTICS: MediaStatistics = {
   skipped_ms: 0,
   underruns: 0,
   late_frames: 0,
+  late_ms_p50: 0,
+  late_ms_p99: 0,
   late_ms_max: 0,
+  queue_ms: 0,
   queue_ms_max: 0,
+  keep_alive_packets: 0,
+  round_trip_ms: null,
+  round_trip_ms_max: null,
+  remote_loss_pct: null,
+  remote_jitter_ms: null,
+  mos: null,
+  remote_mos: null,
+  rtcp_sent: 0,
+  rtcp_received: 0,
 };

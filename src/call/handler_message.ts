@@ -139,6 +139,15 @@ export interface MarkCommand {
   readonly name: string;
 }
 
+/** Press keys: as telephone-events (RFC 4733), or else by SIP INFO. */
+export interface DtmfCommand {
+  readonly command: "dtmf";
+  /** One or more of `0-9*#A-D`, `w` for a pause of half a second, `,` for one of two. */
+  readonly digits: string;
+  /** How long each key is held. */
+  readonly duration_ms: number;
+}
+
 /** End the call. */
 export interface HangupCommand {
   readonly command: "hangup";
@@ -184,10 +193,21 @@ export interface TransferCommand {
   readonly replaces?: string;
 }
 
+/** What a `record` command can ask for. */
+export const RECORD_ACTIONS = ["start", "pause", "resume", "stop"] as const;
+
+/** Begin, interrupt or end the recording of the call. Where the route has `record`. */
+export interface RecordCommand {
+  readonly command: "record";
+  readonly action: (typeof RECORD_ACTIONS)[number];
+}
+
 /** Everything that a handler may ask of its call. */
 export type HandlerCommand =
   | ClearCommand
   | MarkCommand
+  | DtmfCommand
+  | RecordCommand
   | HangupCommand
   | AnswerCommand
   | RingCommand

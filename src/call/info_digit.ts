@@ -1,12 +1,13 @@
 /**
- * Keys that phones send as SIP INFO instead of RTP: `application/dtmf-relay` and `application/dtmf`. There is no RFC for
- * these two; both are as common gateways send them. RFC 6086 §3.
+ * Keys that travel as SIP INFO instead of RTP: `application/dtmf-relay` and `application/dtmf`. There is no RFC for these
+ * two; both are as common gateways send them. RFC 6086 §3.
  *
  * @module
  */
 
 import type { Millis } from "../base/units.ts";
 import type { SipRequest } from "../sip/message/message.ts";
+import type { SipBody } from "../sip/user_agent/output.ts";
 
 /** A key press. */
 export interface InfoDigit {
@@ -31,6 +32,7 @@ const EVENT_NAMES: Readonly<Record<string, string>> = {
 };
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** Reads the key of an INFO; `undefined` when it has none. */
 export function readInfoDigit(request: SipRequest): InfoDigit | undefined {
@@ -44,4 +46,10 @@ export function readInfoDigit(request: SipRequest): InfoDigit | undefined {
   const duration = Number(/^\s*Duration\s*=\s*(\d{1,6})\s*$/m.exec(text)?.[1]);
   const durationMs = duration > 0 ? Math.min(duration, DURATION_MAX) : DURATION_DEFAULT;
   return { digit, durationMs };
+}
+
+/** Writes the body of an INFO that presses a key. */
+export function infoDigitBody({ digit, durationMs }: InfoDigit): SipBody {
+  const text = `Signal=${digit}\r\nDuration=${Math.round(durationMs)}\r\n`;
+  return { bytes: encoder.encode(text), contentType: "application/dtmf-relay" };
 }

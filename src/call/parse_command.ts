@@ -7,7 +7,7 @@
 
 import { SipParseError } from "../sip/message/parse_error.ts";
 import { parseSipUri } from "../sip/message/uri.ts";
-import type { HandlerCommand } from "./handler_message.ts";
+import { type HandlerCommand, RECORD_ACTIONS } from "./handler_message.ts";
 
 /** What came of reading a handler's message. */
 export type ParsedCommand =
@@ -23,6 +23,14 @@ export const TRANSFER_URI_LENGTH_MAX = 1024;
 /** Longest reason phrase, in characters. */
 export const REASON_LENGTH_MAX = 128;
 
+/** Most digits and pauses of one `dtmf`. */
+export const DIGITS_LENGTH_MAX = 64;
+
+/** How long a key may be held, and how long it is when nothing is said. */
+export const DIGIT_MS_MIN = 40;
+export const DIGIT_MS_MAX = 2000;
+export const DIGIT_MS_DEFAULT = 160;
+
 /** What a `reject` without a status says. RFC 3261 §21.6.2 */
 export const REJECT_STATUS_DEFAULT = 603;
 
@@ -32,6 +40,8 @@ type Fields = Readonly<Record<string, unknown>>;
 const COMMANDS: ReadonlyMap<string, (fields: Fields) => ParsedCommand> = new Map([
   ["clear", () => taken({ command: "clear" })],
   ["mark", parseMark],
+  ["dtmf", parseDtmf],
+  ["record", parseRecord],
   ["answer", () => taken({ command: "answer" })],
   ["ring", () => taken({ command: "ring" })],
   ["reject", parseReject],
@@ -65,6 +75,31 @@ function parseMark({ name }: Fields): ParsedCommand {
     return refuse("mark", `A mark needs a "name" of at most ${MARK_NAME_LENGTH_MAX} characters`);
   }
   return taken({ command: "mark", name });
+}
+
+function parseDtmf({ digits, duration_ms = DIGIT_MS_DEFAULT }: Fields): ParsedCommand {
+  const isText = typeof digits === "string" && digits.length <= DIGITS_LENGTH_MAX &&
+    /^[\dA-DW*#,]+$/i.test(digits) && /[^W,]/i.test(digits);
+  if (!isText) {
+    const message = `The "digits" of a dtmf must be text of 0-9, *, #, A-D, and w or , for a ` +
+      `pause, at most ${DIGITS_LENGTH_MAX}`;
+    return refuse("dtmf", message);
+  }
+  const isDuration = typeof duration_ms === "number" && duration_ms >= DIGIT_MS_MIN &&
+    duration_ms <= DIGIT_MS_MAX;
+  if (!isDuration) {
+    const message = `The "duration_ms" of a dtmf must be from ${DIGIT_MS_MIN} to ${DIGIT_MS_MAX}`;
+    return refuse("dtmf", message);
+  }
+  const written = digits.toUpperCase().replaceAll("W", "w");
+  return taken({ command: "dtmf", digits: written, duration_ms });
+}
+
+function parseRecord(fields: Fields): ParsedCommand {
+  const action = RECORD_ACTIONS.find((known) => known === fields.action);
+  return action === undefined
+    ? refuse("record", 'The "action" of a record must be start, pause, resume or stop')
+    : taken({ command: "record", action });
 }
 
 function parseHangup({ cause }: Fields): ParsedCommand {

@@ -24,6 +24,7 @@ import { findXHeader, makeFacts, withRoute } from "../route/build_facts.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import type { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
+import type { LocalRtcp } from "../sdp/offer_answer.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import { parseNameAddr } from "../sip/message/name_addr.ts";
 import { uriParts } from "../sip/message/uri.ts";
@@ -31,6 +32,9 @@ import type { Flow } from "../sip/transport/flow.ts";
 import type { InviteOutput } from "../sip/user_agent/output.ts";
 import type { Entered } from "./door.ts";
 import type { LiveCallOptions } from "./live_call.ts";
+
+/** What we can do with RTCP. */
+const RTCP: LocalRtcp = { mux: true, extendedReports: true };
 
 /** What is looked at. */
 export interface CallFactoryContext {
@@ -72,6 +76,10 @@ export function makeCall(
     media,
     hasOffer: request.body.length > 0,
     answer: match.route.answer,
+    rate: match.route.rate,
+    dtmf: match.route.dtmf,
+    bargeIn: match.route.barge_in,
+    record: match.route.record,
     reliable: takesReliably(request),
     setupMax: config.limits.setup,
     durationMax: match.route.max_duration ?? config.limits.duration,
@@ -134,6 +142,10 @@ export function makeOutgoingCall(
     direction: "outbound",
     handlers: handlerChain(route, (name) => config.routes.find((other) => other.name === name)),
     media: sessionMedia(config, flow, runtime),
+    rate: route.rate,
+    dtmf: route.dtmf,
+    bargeIn: route.barge_in,
+    record: route.record,
     hasOffer: false,
     setupMax: config.limits.setup,
     durationMax: route.max_duration ?? config.limits.duration,
@@ -146,6 +158,8 @@ function sessionMedia(config: Config, flow: Flow, runtime: Runtime): SessionMedi
     codecs: config.rtp.codecs,
     dtmfPayloadType: config.rtp.dtmf_payload_type,
     sdpSessionId: `${randomUint32(runtime.random)}`,
+    srtp: { policy: config.rtp.srtp, random: runtime.random },
+    rtcp: RTCP,
   });
 }
 

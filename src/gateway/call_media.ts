@@ -7,16 +7,19 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
+import type { Call } from "../call/call.ts";
 import { EMPTY_STATISTICS } from "../call/call_record.ts";
 import type { MediaEvent, MediaSink } from "../media/media_contract.ts";
 import { MediaSession } from "../media/media_session.ts";
+import type { Recorder } from "../media/recorder.ts";
+import type { OutgoingReport } from "../media/rtcp_exchange.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import { BindError } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import { HandlerAudio } from "./handler_audio.ts";
 import type { LiveCallContext } from "./live_call.ts";
-import { mediaChange } from "./media_change.ts";
+import { mediaChange, rtcpSetUp, speechOf } from "./media_change.ts";
 import type { ClockSlot, TimedSession } from "./media_clock.ts";
 import type { PortPair } from "./port_pool.ts";
 
@@ -34,6 +37,9 @@ export interface CallMediaEvents {
 /** What the audio of a call is made of. */
 export interface CallMediaOptions {
   readonly context: LiveCallContext;
+  /** Of the PCM that handlers get and give. */
+  readonly rate: Hertz;
+  readonly listening: Call["listening"];
   /** Address that RTP is received at. */
   readonly rtpAddress: string;
   /** Address that the signalling comes from. */
@@ -55,7 +61,9 @@ export class CallMedia implements MediaSink, TimedSession {
   readonly #context: LiveCallContext;
   readonly #events: CallMediaEvents;
   readonly #rtpAddress: string;
-  readonly #audio = new HandlerAudio();
+  readonly #audio: HandlerAudio;
+  readonly #rate: Hertz;
+  readonly #listening: Call["listening"];
   #signallingAddress: string;
   #ports: PortPair | undefined;
   #media: MediaSession | undefined;
@@ -70,8 +78,12 @@ export class CallMedia implements MediaSink, TimedSession {
   #formerUntil: Millis = Infinity;
   #codec = "";
 
-  constructor({ context, rtpAddress, signallingAddress, events }: CallMediaOptions) {
+  constructor(options: CallMediaOptions) {
+    const { context, rate, rtpAddress, signallingAddress, events } = options;
     this.#context = context;
+    this.#rate = rate;
+    this.#listening = options.listening;
+    this.#audio = new HandlerAudio(rate);
     this.#rtpAddress = rtpAddress;
     this.#signallingAddress = signallingAddress;
     this.#events = events;
@@ -89,12 +101,12 @@ export class CallMedia implements MediaSink, TimedSession {
 
   /** Binds a pair of ports; resolves to what stands in the way, or to the RTP port. */
   async bind(): Promise<number | string> {
-    const { ports, counters, runtime } = this.#context;
+    const { ports, runtime } = this.#context;
     try {
       const pair = await ports.take(
         this.#rtpAddress,
         (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
-        () => counters.add("rtcp_packets_received"),
+        (data, _port, address) => this.#receiveRtcp(data, address, runtime.now()),
       );
       if (pair === undefined) return `rtp.ports: no free pair of ports among ${ports.capacity}`;
       this.#ports = pair;
@@ -115,9 +127,17 @@ export class CallMedia implements MediaSink, TimedSession {
     const media = new MediaSession(
       {
         ...mediaChange(agreed),
+        rate: this.#rate,
         signallingAddress: this.#signallingAddress,
         latch: config.rtp.latch,
         timeout: isAnswered ? config.rtp.timeout : 0,
+        keepAlive: config.rtp.keep_alive,
+        newSourceAfter: config.rtp.new_source_after,
+        rtcp: rtcpSetUp(runtime, config.rtp.rtcp_interval),
+        srtpCrypto: runtime.srtpCrypto,
+        libraries: this.#context.libraries,
+        speech: speechOf(this.#listening.bargeIn),
+        inbandDtmf: this.#listening.inbandDtmf,
         random: runtime.random,
       },
       this,
@@ -194,6 +214,16 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#audio.reset(now);
   }
 
+  /** Presses keys, as telephone-events. */
+  sendDigits(digits: string, durationMs: Millis, now: Millis): void {
+    this.#media?.sendDigits(digits, durationMs, now);
+  }
+
+  /** Has both directions recorded from now on; `undefined` when there is no audio yet. */
+  startRecording(): Recorder | undefined {
+    return this.#media?.startRecording();
+  }
+
   finish(now: Millis): void {
     this.#media?.finish(now);
   }
@@ -240,9 +270,23 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#ports?.rtp.send(bytes, port, address);
   }
 
+  report({ bytes, to, mux }: OutgoingReport): void {
+    const ports = this.#ports;
+    (mux ? ports?.rtp : ports?.rtcp)?.send(bytes, to.port, to.address);
+  }
+
   event(event: MediaEvent): void {
     if (event.type === "latched") this.#source = { address: event.address, port: event.port };
     this.#events.event(event);
+  }
+
+  #receiveRtcp(data: Uint8Array, address: string, now: Millis): void {
+    this.#context.counters.add("rtcp_packets_received");
+    try {
+      this.#media?.receiveRtcp(data, address, now);
+    } catch (error) {
+      this.#events.crashed(error, now);
+    }
   }
 
   #receiveRtp(data: Uint8Array, port: number, address: string, now: Millis): void {

@@ -92,6 +92,9 @@ export class CallSignalling implements SessionOwner {
         const isAllowed = this.#context.config.sip.refer !== "refuse";
         return this.#input((call) => call.referral.receive(refer, isAllowed));
       }
+      case "responded":
+        if (output.method !== "INFO") return;
+        return this.#input((call, now) => call.infoAnswered(output.statusCode, now));
       case "referred":
         return this.#input((call, now) => call.transfer.progress(output, now));
       default:
@@ -136,6 +139,10 @@ export class CallSignalling implements SessionOwner {
         return this.#reinvite(output);
       case "transfer":
         return this.#transfer(output);
+      case "send_info": {
+        const request = { method: "INFO", body: output.body };
+        return agent.perform((ua, now) => ua.send(session, request, now));
+      }
       case "answer_refer":
         return agent.perform((ua, now) => ua.answerRefer(session, output.answer, now));
       case "notify_refer":

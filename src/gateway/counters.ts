@@ -31,6 +31,8 @@ export type CounterName =
   | "handler_audio_dropped_bytes"
   | "handler_messages_refused"
   | "rtcp_packets_received"
+  | "recordings_failed"
+  | "recordings_lost_ms"
   | "internal_errors";
 
 /** Counters that only grow. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { TimerTable } from "../base/timer_table.ts";
+import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { Millis } from "../base/units.ts";
 import type { Refused } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
@@ -16,7 +16,7 @@ import { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
 import { Agent } from "./agent.ts";
-import { Alarm } from "./alarm.ts";
+import { CallDeadlines } from "./call_deadlines.ts";
 import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
 import { Counters } from "./counters.ts";
@@ -28,6 +28,7 @@ import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
 import { Outbound, type OutgoingCall, type OutgoingCallOptions } from "./outbound.ts";
 import { RefusalLog } from "./refusal_log.ts";
+import { Recordings } from "./recordings.ts";
 import { Registrations, type RegistrationStatus } from "./registrations.ts";
 import { formatListener } from "./signalling.ts";
 import type { BlockedSource } from "./source_guard.ts";
@@ -60,10 +61,10 @@ export class Gateway {
   readonly #outbound: Outbound;
   readonly #clock: MediaClock;
   readonly #calls = new CallTable();
-  readonly #deadlines = new TimerTable<LiveCall>();
-  readonly #alarm: Alarm;
+  readonly #deadlines: CallDeadlines;
   readonly #context: LiveCallContext;
   #config: Config;
+  #libraries: AudioLibraries = {};
   #router: Router;
 
   /** @throws {RangeError} The port range holds no pair. */
@@ -78,7 +79,7 @@ export class Gateway {
     this.#refusals = new RefusalLog({ observer: this.#observer, config: () => this.#config });
     this.#router = new Router(config.routes);
     this.#clock = new MediaClock(runtime);
-    this.#alarm = new Alarm({ runtime, ring: (now) => this.#timeout(now) });
+    this.#deadlines = new CallDeadlines(runtime);
     this.#agent = this.#makeAgent();
     this.#door = new Door({
       config,
@@ -126,6 +127,7 @@ export class Gateway {
       calls: this.#calls.size,
       handlers: this.#calls.windingDown,
       ports: this.#context.ports.taken,
+      recordings: this.#context.recordings.size,
       admitted: this.#door.calls,
       ...this.#agent.size,
     };
@@ -149,6 +151,7 @@ export class Gateway {
    */
   async start(): Promise<void> {
     const tls = await readTls(this.#config.sip.tls, this.#runtime);
+    await this.#load(this.#config);
     if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
     await this.#agent.open();
     this.#registrations.replace(this.#config.registrations);
@@ -167,6 +170,7 @@ export class Gateway {
     );
     if (needRestart.length > 0) return needRestart;
     const tls = await readTls(config.sip.tls, this.#runtime);
+    await this.#load(config);
     if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
     this.#config = config;
     this.#router = new Router(config.routes);
@@ -208,9 +212,17 @@ export class Gateway {
     while (this.#calls.windingDown > 0 && this.#runtime.now() < giveUpAt + STOP_GRACE) {
       await this.#pause();
     }
-    this.#alarm.cancel();
+    this.#deadlines.close();
     this.#registrations.close();
     this.#agent.close();
+  }
+
+  /** Loads what codecs and routes need; what is there already stays. */
+  async #load({ rtp, routes }: Config): Promise<void> {
+    this.#libraries = await this.#runtime.loadAudioLibraries({
+      opus: rtp.codecs.includes("opus"),
+      voiceDetector: routes.some((route) => route.barge_in.mode !== "off"),
+    });
   }
 
   /** From now on nobody is let in. */
@@ -254,17 +266,22 @@ export class Gateway {
 
   #liveCallContext(options: GatewayOptions): LiveCallContext {
     const { runtime, config } = options;
+    const libraries = () => this.#libraries;
     return {
       runtime,
       config,
       environment: options.environment,
       clipStore: new ClipStore(runtime),
       clock: this.#clock,
+      get libraries() {
+        return libraries();
+      },
       ports: new PortPool(runtime, config.rtp.ports),
+      recordings: new Recordings(runtime),
       counters: this.counters,
       observer: this.#observer,
       agent: this.#agent,
-      rescheduled: (live) => this.#reschedule(live),
+      rescheduled: (live) => this.#deadlines.update(live),
       acknowledged: (live) => this.#door.acknowledged(live.session),
       ended: (live) => {
         this.#calls.end(live);
@@ -342,22 +359,6 @@ export class Gateway {
   #refused(output: UserAgentOutput & { type: "refused" }, now: Millis): void {
     this.#door.refused(output, now);
     this.#refusals.refused(output, now);
-  }
-
-  #reschedule(live: LiveCall): void {
-    const { deadline } = live.call;
-    if (deadline === undefined) this.#deadlines.delete(live);
-    else this.#deadlines.set(live, deadline);
-    this.#alarm.set(this.#deadlines.deadline ?? Infinity, this.#runtime.now());
-  }
-
-  #timeout(now: Millis): void {
-    for (;;) {
-      const live = this.#deadlines.popDue(now);
-      if (live === undefined) break;
-      live.input((call, at) => call.timeout(at));
-    }
-    this.#alarm.set(this.#deadlines.deadline ?? Infinity, now);
   }
 
   /** A bug of ours in the signalling costs one message and no other call. */

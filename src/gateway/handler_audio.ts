@@ -4,20 +4,19 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import type { MediaSession } from "../media/media_session.ts";
 
-/** Bytes of s16le PCM a millisecond, at the rate of handlers. */
-const BYTES_PER_MS = 16;
-
 /** What is held back before the media is open; then the handler is asked to stop writing. */
-const HELD_BYTES_HIGH = 1000 * BYTES_PER_MS;
+const HELD_HIGH: Millis = 1000;
 
 /** What is held back at most: the bound of what a handler may still bring after it was asked to stop. */
-const HELD_BYTES_MAX = 30_000 * BYTES_PER_MS;
+const HELD_MAX: Millis = 30_000;
 
 /** Audio from one call's handlers. */
 export class HandlerAudio {
+  /** Of s16le PCM. */
+  readonly #bytesPerMs: number;
   #media: MediaSession | undefined;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -26,6 +25,11 @@ export class HandlerAudio {
   /** `clearAudio` calls whose `clear` has not come yet. */
   #clearsUnderWay = 0;
   #droppedMs: Millis = 0;
+
+  /** @param rate Of the handlers' PCM. */
+  constructor(rate: Hertz) {
+    this.#bytesPerMs = rate * 2 / 1000;
+  }
 
   /** Whether there is audio that waits for the media. */
   get holdsAudio(): boolean {
@@ -45,15 +49,15 @@ export class HandlerAudio {
   /** @returns `false` when the handler should stop writing. */
   write(pcm: Uint8Array, now: Millis): boolean {
     if (this.#clearsUnderWay > 0) {
-      this.#droppedMs += pcm.length / BYTES_PER_MS;
+      this.#droppedMs += pcm.length / this.#bytesPerMs;
       return true;
     }
     if (this.#media !== undefined) return this.#media.write(pcm, now);
-    if (this.#heldBytes + pcm.length <= HELD_BYTES_MAX) {
+    if (this.#heldBytes + pcm.length <= HELD_MAX * this.#bytesPerMs) {
       this.#held.push(pcm.slice());
       this.#heldBytes += pcm.length;
     }
-    return this.#heldBytes < HELD_BYTES_HIGH;
+    return this.#heldBytes < HELD_HIGH * this.#bytesPerMs;
   }
 
   mark(name: string, now: Millis): void {
@@ -84,7 +88,7 @@ export class HandlerAudio {
   }
 
   #drop(now: Millis): Millis {
-    this.#droppedMs += this.#heldBytes / BYTES_PER_MS;
+    this.#droppedMs += this.#heldBytes / this.#bytesPerMs;
     this.#held = [];
     this.#heldBytes = 0;
     if (this.#media === undefined) return 0;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { Millis } from "../base/units.ts";
 import type { Call, CallEnd, CallOutput } from "../call/call.ts";
 import type { CallRecord } from "../call/call_record.ts";
@@ -22,11 +23,13 @@ import type { InviteOutput, SessionId, SessionOutput, SipBody } from "../sip/use
 import type { Agent, SessionOwner } from "./agent.ts";
 import { CallHost } from "./call_host.ts";
 import { CallMedia } from "./call_media.ts";
+import { CallRecording } from "./call_recording.ts";
 import { CallSignalling } from "./call_signalling.ts";
 import type { Counters } from "./counters.ts";
 import type { MediaClock } from "./media_clock.ts";
 import type { GatewayObserver, LogLevel } from "./observer.ts";
 import type { PortPool } from "./port_pool.ts";
+import type { Recordings } from "./recordings.ts";
 import type { ReferredCall } from "./referred_call.ts";
 
 /** What a live call asks of the gateway. */
@@ -37,7 +40,10 @@ export interface LiveCallContext {
   /** Sound files, read once for all calls. */
   readonly clipStore: ClipStore;
   readonly clock: MediaClock;
+  /** Codecs and detectors that had to be loaded. */
+  readonly libraries: AudioLibraries;
   readonly ports: PortPool;
+  readonly recordings: Recordings;
   readonly counters: Counters;
   readonly observer: GatewayObserver;
   readonly agent: Agent;
@@ -93,7 +99,10 @@ export class LiveCall implements SessionOwner {
   readonly #startedAt: Millis;
   readonly #media: CallMedia;
   readonly #signalling: CallSignalling;
+  readonly #recording: CallRecording;
   #handler: Handler | undefined;
+  /** The record of the call is written. */
+  #isRecordTold = false;
 
   constructor(options: LiveCallOptions, context: LiveCallContext) {
     const { call, session, rtpAddress, signallingAddress, explicitSessionId } = options;
@@ -105,6 +114,8 @@ export class LiveCall implements SessionOwner {
     this.#startedAt = context.runtime.wallClock();
     this.#media = new CallMedia({
       context,
+      rate: call.rate,
+      listening: call.listening,
       rtpAddress,
       signallingAddress,
       events: {
@@ -120,6 +131,13 @@ export class LiveCall implements SessionOwner {
       session,
       takenOver: (address) => this.#takenOver(address),
       formerGone: () => this.#media.forgetFormer(context.runtime.now()),
+    });
+    this.#recording = new CallRecording({
+      context,
+      rate: call.rate,
+      startRecorder: () => this.#media.startRecording(),
+      log: (level, message) => this.#log(level, message),
+      failed: (reason) => this.input((recorded) => recorded.recording.failed(reason)),
     });
   }
 
@@ -197,6 +215,10 @@ export class LiveCall implements SessionOwner {
         this.#handler?.resumeAudio();
         return this.#perform(this.call.cleared(heard), now);
       }
+      case "send_digits":
+        return this.#media.sendDigits(output.digits, output.durationMs, now);
+      case "record":
+        return this.#recording.perform(output.order);
       case "finish":
         return this.#media.finish(now);
       case "handler_failed":
@@ -252,6 +274,7 @@ export class LiveCall implements SessionOwner {
     const isAnswered = this.call.state !== "ringing";
     if (!isAnswered && this.#media.holdsAudio) this.#perform(this.call.handlerWrote(), now);
     this.#media.open(agreed, isAnswered, now);
+    this.#recording.mediaOpened();
     this.#handler?.resumeAudio();
   }
 
@@ -285,7 +308,7 @@ export class LiveCall implements SessionOwner {
   #handlerEnded(host: CallHost, end: HandlerEnd): void {
     if (this.#handler !== host.handler) return;
     this.#handler = undefined;
-    if (this.call.state === "ended") return this.#context.gone(this);
+    if (this.call.state === "ended") return this.#leave();
     if (end.type === "failed") {
       this.input((call, now) => call.handlerFailed(end.reason, now));
     } else {
@@ -324,10 +347,17 @@ export class LiveCall implements SessionOwner {
       statistics,
     };
     this.#context.ended(this);
-    observer.callEnded?.(record);
-    const handler = this.#handler;
-    if (handler === undefined) this.#context.gone(this);
-    else handler.stop(event);
+    this.#recording.end((recording) => {
+      observer.callEnded?.(recording === undefined ? record : { ...record, recording });
+      this.#isRecordTold = true;
+      this.#leave();
+    });
+    this.#handler?.stop(event);
+  }
+
+  /** The call is gone once its handler is, and all files are closed. */
+  #leave(): void {
+    if (this.#handler === undefined && this.#isRecordTold) this.#context.gone(this);
   }
 
   #crashed(error: unknown, now: Millis): void {

@@ -9,6 +9,7 @@ import type { Millis } from "../base/units.ts";
 import { EMPTY_STATISTICS } from "../call/call_record.ts";
 import type { MediaChange, MediaEvent, MediaOptions, MediaSink } from "../media/media_contract.ts";
 import { MediaSession } from "../media/media_session.ts";
+import type { OutgoingReport } from "../media/rtcp_exchange.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import { type ClockSlot, MediaClock } from "./media_clock.ts";
@@ -21,6 +22,8 @@ export interface OutboundAudioOptions {
   readonly digits: string;
   /** Sends one RTP packet. `bytes` is reused after the return. */
   readonly send: (bytes: Uint8Array, port: number, address: string) => void;
+  /** Sends one RTCP packet from the port beside that of RTP. */
+  readonly sendReport: (bytes: Uint8Array, port: number, address: string) => void;
   /** Sound and keys have all been sent. Once. */
   readonly played: () => void;
 }
@@ -126,6 +129,11 @@ export class OutboundAudio implements MediaSink {
     this.#clock.touched(this.#slot, now);
   }
 
+  /** A packet came on the RTCP port. */
+  receiveReport(data: Uint8Array, address: string, now: Millis): void {
+    this.#media?.receiveRtcp(data, address, now);
+  }
+
   renegotiate(change: MediaChange, now: Millis): void {
     if (this.#media === undefined) return;
     this.#media.renegotiate(change, now);
@@ -149,6 +157,11 @@ export class OutboundAudio implements MediaSink {
 
   packet(bytes: Uint8Array, port: number, address: string): void {
     this.#options.send(bytes, port, address);
+  }
+
+  report({ bytes, to, mux }: OutgoingReport): void {
+    const { send, sendReport } = this.#options;
+    (mux ? send : sendReport)(bytes, to.port, to.address);
   }
 
   event(event: MediaEvent): void {

@@ -49,6 +49,7 @@ export class OutboundMedia {
       sound,
       digits,
       send: (bytes, port, to) => ports.rtp.send(bytes, port, to),
+      sendReport: (bytes, port, to) => ports.rtcp.send(bytes, port, to),
       played,
     });
   }
@@ -71,7 +72,7 @@ export class OutboundMedia {
     const ports = await pool.take(
       address,
       (data, port, from) => media?.audio.receive(data, port, from, runtime.now()),
-      () => {},
+      (data, _port, from) => media?.audio.receiveReport(data, from, runtime.now()),
     );
     if (ports === undefined) {
       const message = "There is no free pair of ports for RTP: name others with --ports";

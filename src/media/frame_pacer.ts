@@ -9,18 +9,31 @@
  */
 
 import type { Hertz, Millis, RtpTimestamp } from "../base/units.ts";
-import { advanceTimestamp } from "../rtp/sequence.ts";
+import { advanceTimestamp, timestampDelta } from "../rtp/sequence.ts";
+import { Lateness } from "./lateness.ts";
+import type { SendStatistics } from "./statistics.ts";
+
+/** The pacer's part of the statistics. */
+export type PacerStatistics = Pick<
+  SendStatistics,
+  "late_frames" | "late_ms_p50" | "late_ms_p99" | "late_ms_max"
+>;
 
 /** The clock of one outgoing stream. Hot path: plain numbers. */
 export class FramePacer {
-  readonly #unitsPerMs: number;
+  #unitsPerMs: number;
   #ptime: Millis;
+  /** When {@linkcode FramePacer.#next} is due. */
   #due: Millis = -Infinity;
   #next: RtpTimestamp;
   #timestamp: RtpTimestamp;
   #marker = true;
+  /** A frame of the stream has left; frames that only keep it alive do not count. */
+  #begun = false;
+  /** A frame that kept the stream alive has taken the time up to here, if any has. */
+  #takenUntil: RtpTimestamp | undefined;
   #lateFrames = 0;
-  #lateMax: Millis = 0;
+  readonly #lateness = new Lateness();
 
   /**
    * @param clockRate Of the RTP timestamp.
@@ -47,19 +60,29 @@ export class FramePacer {
     this.#ptime = ptime;
   }
 
+  /** From now on time is told in other units; the timestamp goes on from where it is. */
+  set clockRate(clockRate: Hertz) {
+    this.#unitsPerMs = clockRate / 1000;
+  }
+
   /** Timestamp of the frame that leaves now. */
   get timestamp(): RtpTimestamp {
     return this.#timestamp;
   }
 
-  /** Frames that left over one frame time after they were due. */
-  get lateFrames(): number {
-    return this.#lateFrames;
+  /** Lateness of the frames that were there in time. */
+  statistics(): PacerStatistics {
+    return {
+      late_frames: this.#lateFrames,
+      late_ms_p50: tenths(this.#lateness.percentile(0.5)),
+      late_ms_p99: tenths(this.#lateness.percentile(0.99)),
+      late_ms_max: tenths(this.#lateness.max),
+    };
   }
 
-  /** Largest lateness of a frame that was there in time. */
-  get lateMax(): Millis {
-    return this.#lateMax;
+  /** Whether the next packet begins a talkspurt. */
+  get isSpurtBroken(): boolean {
+    return this.#marker;
   }
 
   /** The next packet begins a talkspurt. */
@@ -79,7 +102,7 @@ export class FramePacer {
    *
    * @param starved The frame was not there when it was due: no lateness of ours, and the next one
    * is due a frame from now.
-   * @returns How long the pause before the frame was, 0 when the stream goes on.
+   * @returns How long the pause before the frame was, 0 when the stream goes on, or begins.
    */
   step(now: Millis, starved: boolean): Millis {
     const ptime = this.#ptime;
@@ -99,14 +122,46 @@ export class FramePacer {
       this.#due += ptime;
     }
     if (pause > 0) this.#marker = true;
-    if (!starved && late > 0 && late !== Infinity) this.#noteLate(late);
+    if (!starved && late !== Infinity) this.#noteLate(late);
+    if (this.#takenUntil !== undefined) this.#passTaken(this.#takenUntil);
     this.#timestamp = this.#next;
     this.#next = advanceTimestamp(this.#next, ptime * this.#unitsPerMs);
-    return pause;
+    const first = !this.#begun;
+    this.#begun = true;
+    return first ? 0 : pause;
+  }
+
+  /** What follows is due that much earlier; timestamps go on as they are. */
+  pullIn(by: Millis): void {
+    this.#due -= by;
+  }
+
+  /**
+   * A frame that only keeps the stream alive leaves now. Deadlines stay as they are, so that
+   * nothing waits for it; what follows has a timestamp behind it, and the marker.
+   *
+   * @returns The frame's timestamp.
+   */
+  keepAlive(now: Millis): RtpTimestamp {
+    if (this.#due === -Infinity) this.#due = now;
+    const since = Math.max(0, now - this.#due);
+    const timestamp = advanceTimestamp(this.#next, Math.round(since * this.#unitsPerMs));
+    this.#takenUntil = advanceTimestamp(timestamp, this.#ptime * this.#unitsPerMs);
+    this.#marker = true;
+    return timestamp;
+  }
+
+  #passTaken(until: RtpTimestamp): void {
+    this.#takenUntil = undefined;
+    if (timestampDelta(until, this.#next) > 0) this.#next = until;
   }
 
   #noteLate(late: Millis): void {
-    if (late > this.#lateMax) this.#lateMax = late;
+    this.#lateness.note(late);
     if (late > this.#ptime) this.#lateFrames++;
   }
+}
+
+function tenths(value: Millis): Millis {
+  return Math.round(value * 10) / 10;
 }

@@ -9,25 +9,38 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
-import { createCodec } from "../audio/codec_table.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
-import { sameSocketAddress } from "../base/socket_address.ts";
-import type { Hertz, Millis } from "../base/units.ts";
-import { emptyRtpHeader, isRtcp, parseRtp } from "../rtp/packet.ts";
+import type { Millis, Samples } from "../base/units.ts";
+import { emptyRtpHeader, isRtcp, parseRtp, RTP_HEADER_BYTES } from "../rtp/packet.ts";
 import { HELD_PAYLOAD_BYTES_MAX } from "../rtp/reorder_window.ts";
 import type {
   Cleared,
   MediaChange,
-  MediaDirection,
+  MediaEvent,
   MediaOptions,
   MediaSink,
 } from "./media_contract.ts";
+import type { Protection } from "./protection.ts";
+import { qualityStatistics } from "./quality_report.ts";
 import { ReceivePath } from "./receive_path.ts";
-import type { ReceiveOptions } from "./receive_path.ts";
+import type { Recorder } from "./recorder.ts";
+import { type OutgoingReport, RtcpExchange, type RtpWay } from "./rtcp_exchange.ts";
 import { SendPath } from "./send_path.ts";
-import type { SendOptions } from "./send_path.ts";
+import {
+  checkPtime,
+  codecOf,
+  isReceiving,
+  protectionOf,
+  rateOf,
+  receiveOptions,
+  rtcpAgreement,
+  sameTarget,
+  sendOptions,
+  tapOptions,
+} from "./session_options.ts";
 import { SourceLatch } from "./source_latch.ts";
 import type { MediaStatistics } from "./statistics.ts";
+import { Taps } from "./taps.ts";
 
 export type {
   Cleared,
@@ -37,13 +50,7 @@ export type {
   MediaOptions,
   MediaSink,
 } from "./media_contract.ts";
-
-/** Frame lengths that we send. */
-export const PTIME_MIN: Millis = 10;
-export const PTIME_MAX: Millis = 60;
-
-/** Of the handler's PCM when the options name none. */
-const RATE_DEFAULT: Hertz = 8000;
+export { PTIME_MAX, PTIME_MIN } from "./session_options.ts";
 
 /**
  * Both directions of one call's audio. Methods may be called from inside the sink's. Hot path: a
@@ -54,46 +61,81 @@ export class MediaSession {
   readonly #receive: ReceivePath;
   readonly #send: SendPath;
   readonly #latch: SourceLatch;
+  readonly #rtcp: RtcpExchange | undefined;
   readonly #header = emptyRtpHeader();
   #options: MediaOptions;
   #codec: AudioCodec;
+  /** `undefined`: RTP is in the clear. */
+  #protection: Protection | undefined;
+  /** What listens beside the handler, if anything does. */
+  #taps: Taps | undefined;
+  /** Where our RTP goes; `undefined`: nowhere. */
+  #target: SocketAddress | undefined;
   #refused = 0;
+  /** How much of the caller's audio the handler has heard. */
+  #received: Samples = 0;
   /** When the peer gave its last sign of life, or the wait for one began. */
   #lastRtp: Millis;
   #timedOut = false;
   #stopped = false;
+  /** The instant of the call that is under way, for what comes out of it. */
+  #now: Millis;
 
   /**
    * @param sink Gets audio, packets and events.
    * @param now Where the handler's timeline begins.
-   * @throws {RangeError} When `ptime` is out of range.
+   * @throws {RangeError} When an option is out of range, or a library that it needs is not there.
    */
   constructor(options: MediaOptions, sink: MediaSink, now: Millis) {
     checkPtime(options.ptime);
     this.#options = options;
     this.#sink = sink;
+    this.#now = now;
     this.#lastRtp = now;
-    this.#latch = new SourceLatch(options.remote, options.signallingAddress);
-    const { random, queueMax, keepAlive = 0 } = options;
+    const { random, queueMax, keepAlive = 0, newSourceAfter = 0, rtcp } = options;
+    this.#latch = new SourceLatch(options.remote, options.signallingAddress, { newSourceAfter });
     const rate = rateOf(options);
     this.#codec = codecOf(options);
-    this.#receive = new ReceivePath({ ...receiveOptions(options, this.#codec), rate }, sink, now);
-    const send = sendOptions(options, this.#codec);
-    this.#send = new SendPath({ ...send, rate, random, queueMax, keepAlive }, sink, now);
+    this.#protection = protectionOf(options, undefined);
+    if (options.speech !== undefined || options.inbandDtmf === true) this.#openTaps();
+    const inner = this.#innerSink();
+    this.#receive = new ReceivePath({ ...receiveOptions(options, this.#codec), rate }, inner, now);
+    const tap = (samples: Int16Array, count: Samples) =>
+      this.#taps?.sent(samples, count, this.#now);
+    const send = { ...sendOptions(options, this.#codec), rate, random, queueMax, keepAlive, tap };
+    this.#send = new SendPath(send, inner, now);
+    this.#rtcp = rtcp === undefined ? undefined : new RtcpExchange(
+      {
+        ...rtcp,
+        ...rtcpAgreement(options),
+        ssrc: this.#send.ssrc,
+        clockRate: this.#codec.clockRate,
+        random,
+      },
+      {
+        takeReception: () => this.#receive.takeReception(),
+        quality: () => this.#receivedQuality(),
+      },
+      now,
+    );
     this.#aim();
   }
 
   /**
-   * Takes a datagram from the RTP socket. What is not RTP of this call is counted and dropped; RTCP
-   * is left alone.
+   * Takes a datagram from the RTP socket. What is not RTP of this call is counted and dropped.
    *
-   * @param packet The caller may reuse it after the return.
+   * @param datagram Decrypted in place; the caller may reuse it after the return.
    */
-  receive(packet: Uint8Array, port: number, address: string, now: Millis): void {
+  receive(datagram: Uint8Array, port: number, address: string, now: Millis): void {
     if (this.#stopped) return;
+    this.#now = now;
+    if (isRtcp(datagram)) return this.receiveRtcp(datagram, address, now);
+    const packet = this.#protection === undefined ? datagram : this.#unprotect(datagram);
     const header = this.#header;
-    if (isRtcp(packet)) return;
-    if (!parseRtp(packet, header) || header.payloadLength > HELD_PAYLOAD_BYTES_MAX) {
+    if (
+      packet === undefined || !parseRtp(packet, header) ||
+      header.payloadLength > HELD_PAYLOAD_BYTES_MAX
+    ) {
       this.#refused++;
       return;
     }
@@ -117,6 +159,16 @@ export class MediaSession {
     this.#receive.receive(header, packet, now);
   }
 
+  /** Takes a datagram from the RTCP socket; one that is no report of the peer is dropped. */
+  receiveRtcp(datagram: Uint8Array, address: string, now: Millis): void {
+    if (this.#stopped || this.#rtcp === undefined) return;
+    const from = { address, way: this.#way() };
+    const isReport = this.#rtcp.receive(datagram, from, this.#protection, now);
+    // Who is silent, but reports, is there
+    if (isReport) this.#lastRtp = now;
+    else this.#refused++;
+  }
+
   /**
    * Takes the handler's audio for the caller; a frame that is due leaves before the return.
    *
@@ -125,6 +177,7 @@ export class MediaSession {
    * all the same, up to the queue's bound.
    */
   write(pcm: Uint8Array, now: Millis): boolean {
+    this.#now = now;
     return this.#send.write(pcm, now);
   }
 
@@ -133,6 +186,7 @@ export class MediaSession {
    * return.
    */
   mark(name: string, now: Millis): void {
+    this.#now = now;
     this.#send.mark(name, now);
   }
 
@@ -149,6 +203,7 @@ export class MediaSession {
    * @param durationMs Of each digit.
    */
   sendDigits(digits: string, durationMs: Millis, now: Millis): void {
+    this.#now = now;
     this.#send.sendDigits(digits, durationMs, now);
   }
 
@@ -157,6 +212,7 @@ export class MediaSession {
    * already.
    */
   finish(now: Millis): void {
+    this.#now = now;
     this.#send.finish(now);
   }
 
@@ -164,30 +220,42 @@ export class MediaSession {
    * Follows a re-INVITE: hold, resume, another address, codec or frame length. A key that is absent
    * stays as it was.
    *
-   * @throws {RangeError} When `ptime` is out of range; nothing is changed then.
+   * @throws {RangeError} As the constructor does; nothing is changed then.
    */
   renegotiate(change: MediaChange, now: Millis): void {
+    this.#now = now;
     const before = this.#options;
     const after: MediaOptions = { ...before, ...change };
     checkPtime(after.ptime);
+    const codec = before.codec === after.codec ? this.#codec : codecOf(after);
+    this.#protection = protectionOf(after, this.#protection);
     this.#options = after;
     if (!sameTarget(before.remote, after.remote)) {
       this.#latch.reset(after.remote, after.signallingAddress);
     }
     if (!isReceiving(before.direction) && isReceiving(after.direction)) this.#lastRtp = now;
-    const codec = this.#codec;
-    if (before.codec !== after.codec) this.#codec = codecOf(after);
-    this.#receive.renegotiate(receiveOptions(after, this.#codec));
-    this.#send.renegotiate(sendOptions(after, this.#codec));
-    if (codec !== this.#codec) codec.close();
+    this.#receive.renegotiate(receiveOptions(after, codec));
+    this.#send.renegotiate(sendOptions(after, codec));
+    this.#rtcp?.agree(rtcpAgreement(after), codec.clockRate);
+    if (codec !== this.#codec) this.#codec.close();
+    this.#codec = codec;
     this.#aim();
+  }
+
+  /** Records both directions from now on; the recorder is the same when asked for again. */
+  startRecording(): Recorder {
+    return (this.#taps ?? this.#openTaps()).startRecording();
   }
 
   /** Does all that is due. Early or late calls are safe. */
   timeout(now: Millis): void {
     if (this.#stopped) return;
+    this.#now = now;
     this.#send.timeout(now);
     this.#receive.timeout(now);
+    if (this.#rtcp !== undefined && now >= this.#rtcp.deadline) {
+      this.#sendReport(this.#rtcp.report(this.#way(), this.#protection, now));
+    }
     if (now < this.#lifeDeadline()) return;
     this.#timedOut = true;
     this.#sink.event({ type: "timeout" });
@@ -196,7 +264,8 @@ export class MediaSession {
   /** When to call {@linkcode timeout} next; Infinity when nothing is due. */
   get deadline(): Millis {
     if (this.#stopped) return Infinity;
-    return Math.min(this.#receive.deadline, this.#send.deadline, this.#lifeDeadline());
+    const media = Math.min(this.#receive.deadline, this.#send.deadline, this.#lifeDeadline());
+    return this.#rtcp === undefined ? media : Math.min(media, this.#rtcp.deadline);
   }
 
   /**
@@ -205,9 +274,13 @@ export class MediaSession {
    */
   stop(now: Millis): void {
     if (this.#stopped) return;
+    this.#now = now;
     this.#stopped = true;
     this.#send.stop();
     this.#receive.stop(now);
+    this.#sendReport(this.#rtcp?.goodbye(this.#way(), this.#protection, now));
+    this.#taps?.stop();
+    this.#taps = undefined;
     this.#codec.close();
   }
 
@@ -217,6 +290,7 @@ export class MediaSession {
     return {
       ...receive,
       ...this.#send.statistics(),
+      ...qualityStatistics(this.#receivedQuality(), this.#rtcp?.quality),
       packets_refused: receive.packets_refused + this.#refused,
     };
   }
@@ -226,11 +300,21 @@ export class MediaSession {
    */
   #aim(): void {
     const { remote, direction, latch } = this.#options;
-    if (remote === undefined || direction === "recvonly" || direction === "inactive") {
-      this.#send.aim(undefined);
-    } else if (this.#latch.latched) {
-      this.#send.aim({ address: this.#latch.address, port: this.#latch.port });
-    } else this.#send.aim(latch === "auto" ? remote : undefined);
+    if (remote === undefined) this.#target = undefined;
+    else if (this.#latch.latched) {
+      this.#target = { address: this.#latch.address, port: this.#latch.port };
+    } else this.#target = latch === "auto" ? remote : undefined;
+    const isSending = direction === "sendrecv" || direction === "sendonly";
+    this.#send.aim(isSending ? this.#target : undefined);
+  }
+
+  /** Reports go on in hold, as RFC 3264 §8.4 wants. */
+  #way(): RtpWay {
+    const { remote, signallingAddress } = this.#options;
+    const addresses = this.#latch.latched
+      ? [this.#latch.address]
+      : [signallingAddress, ...(remote === undefined ? [] : [remote.address])];
+    return { target: this.#target, remote, addresses };
   }
 
   #lifeDeadline(): Millis {
@@ -238,44 +322,54 @@ export class MediaSession {
     if (timeout === 0 || this.#timedOut || !isReceiving(direction)) return Infinity;
     return this.#lastRtp + timeout;
   }
+
+  /** What the parts put out, on its way to the sink of the session. */
+  #innerSink(): MediaSink {
+    const sink = this.#sink;
+    return {
+      audio: (pcm) => {
+        this.#received += pcm.length >> 1;
+        this.#taps?.received(pcm, this.#now);
+        sink.audio(pcm);
+        this.#taps?.listen(pcm);
+      },
+      packet: (bytes, port, address) => this.#sendPacket(bytes, port, address),
+      report: (report) => sink.report(report),
+      event: (event) => sink.event(event),
+    };
+  }
+
+  #sendPacket(bytes: Uint8Array, port: number, address: string): void {
+    this.#rtcp?.sent(timestampOf(bytes), bytes.length - RTP_HEADER_BYTES, this.#now);
+    const packet = this.#protection === undefined ? bytes : this.#protection.protect(bytes);
+    if (packet !== undefined) this.#sink.packet(packet, port, address);
+  }
+
+  #sendReport(report: OutgoingReport | undefined): void {
+    if (report !== undefined) this.#sink.report(report);
+  }
+
+  /** @returns The packet in the clear; `undefined`: it is not the peer's, or was here before. */
+  #unprotect(datagram: Uint8Array): Uint8Array | undefined {
+    const length = this.#protection?.unprotect(datagram) ?? -1;
+    return length < 0 ? undefined : datagram.subarray(0, length);
+  }
+
+  #openTaps(): Taps {
+    const report = (event: MediaEvent) => this.#sink.event(event);
+    const begin = { received: this.#received, now: this.#now };
+    this.#taps = new Taps(tapOptions(this.#options), report, begin);
+    return this.#taps;
+  }
+
+  #receivedQuality() {
+    const { packets_late } = this.#receive.statistics();
+    return { ...this.#receive.quality(), codec: this.#options.codec, packetsLate: packets_late };
+  }
 }
 
-function isReceiving(direction: MediaDirection): boolean {
-  return direction === "sendrecv" || direction === "recvonly";
-}
-
-function sameTarget(a: SocketAddress | undefined, b: SocketAddress | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && sameSocketAddress(a, b));
-}
-
-function checkPtime(ptime: Millis): void {
-  if (ptime >= PTIME_MIN && ptime <= PTIME_MAX && Number.isInteger(ptime)) return;
-  throw new RangeError(`A ptime of ${ptime} ms is out of range, use ${PTIME_MIN} to ${PTIME_MAX}`);
-}
-
-function rateOf({ rate = RATE_DEFAULT }: MediaOptions): Hertz {
-  return rate;
-}
-
-function codecOf(options: MediaOptions): AudioCodec {
-  const { codec, libraries = {} } = options;
-  return createCodec(codec, { rate: rateOf(options), libraries });
-}
-
-function receiveOptions(options: MediaOptions, codec: AudioCodec): ReceiveOptions {
-  return {
-    codec,
-    payloadType: options.receivePayloadType,
-    telephoneEventPayloadType: options.receiveTelephoneEventPayloadType,
-    listening: isReceiving(options.direction),
-  };
-}
-
-function sendOptions(options: MediaOptions, codec: AudioCodec): SendOptions {
-  return {
-    codec,
-    payloadType: options.payloadType,
-    telephoneEventPayloadType: options.telephoneEventPayloadType,
-    ptime: options.ptime,
-  };
+/** RFC 3550 §5.1: the second word. */
+function timestampOf(packet: Uint8Array): number {
+  return (((packet[4] as number) << 24) | ((packet[5] as number) << 16) |
+    ((packet[6] as number) << 8) | (packet[7] as number)) >>> 0;
 }

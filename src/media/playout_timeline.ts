@@ -37,7 +37,7 @@ export class PlayoutTimeline {
   constructor(start: Millis, sampleRate: Hertz) {
     this.#start = start;
     this.#perMs = sampleRate / 1000;
-    this.#reserve = RESERVE_MS * this.#perMs;
+    this.#reserve = Math.round(RESERVE_MS * this.#perMs);
   }
 
   /** How far the timeline is behind the clock; negative when it is ahead. */

@@ -1,9 +1,10 @@
 /**
  * From the caller to the handler: RTP packets in, a timeline of samples without gaps out.
  *
- * The way of a packet, top to bottom: order (`rtp/reorder_window`), decode (`audio/codec`), the
- * hole before it filled (`audio/concealment` or silence), its place against the clock
- * (`playout_timeline`), the sink. Sources and payload types have been judged by the session before.
+ * The way of a packet, top to bottom: order (`rtp/reorder_window`), the hole before it filled
+ * (`playout`: what the packet itself carries of it, concealment, or silence), decoded at the
+ * handler's rate (`frame_decoder`), its place against the clock (`frame_placement`), the sink.
+ * Sources and payload types have been judged by the session before.
  *
  * @module
  */
@@ -11,14 +12,16 @@
 import type { AudioCodec } from "../audio/codec.ts";
 import type { Hertz, Millis, RtpTimestamp, Samples } from "../base/units.ts";
 import type { RtpHeader } from "../rtp/packet.ts";
-import { HELD_PAYLOAD_BYTES_MAX, ReorderWindow } from "../rtp/reorder_window.ts";
-import { RtpStats } from "../rtp/rtp_stats.ts";
+import { LossPattern } from "../rtp/loss_pattern.ts";
+import { REORDER_MS_MAX, ReorderWindow } from "../rtp/reorder_window.ts";
+import { type ReceptionFigures, RtpStats } from "../rtp/rtp_stats.ts";
 import { advanceTimestamp, timestampDelta } from "../rtp/sequence.ts";
-import type { ReceivedDigit } from "../rtp/telephone_event.ts";
-import { TelephoneEventReceiver } from "../rtp/telephone_event.ts";
+import { FrameDecoder } from "./frame_decoder.ts";
+import { FramePlacement } from "./frame_placement.ts";
 import type { MediaSink } from "./media_contract.ts";
+import type { ReceivedQuality } from "./quality_report.ts";
+import { ReceivedKeys } from "./received_keys.ts";
 import { Playout } from "./playout.ts";
-import { FILL_MS, LEAD_MS_MAX, QUIET_LEAD_MS_MAX } from "./playout_timeline.ts";
 import type { ReceiveStatistics } from "./statistics.ts";
 
 /** What the path needs to know of the negotiation. */
@@ -26,11 +29,13 @@ export interface ReceiveOptions {
   readonly codec: AudioCodec;
   readonly payloadType: number;
   readonly telephoneEventPayloadType: number | undefined;
+  /** Of the telephone-events' timestamps and durations; default: the codec's. RFC 4733 §2.1. */
+  readonly telephoneEventClockRate?: Hertz | undefined;
   /** Whether audio is wanted: our direction has a receive side. */
   readonly listening: boolean;
 }
 
-/** Static payload type of comfort noise, RFC 3389: taken as silence. */
+/** Static payload type of comfort noise, RFC 3389: what silence sounds like. */
 const COMFORT_NOISE = 13;
 
 /**
@@ -45,18 +50,19 @@ const STALL_GRACE_MS = 5;
 /** but not at every wake-up of a loop that is always late. */
 const STALL_INTERVAL_MS = 1000;
 
+/** What the path needs of the session's sink. */
+type ReceiveSink = Pick<MediaSink, "audio" | "event">;
+
 /** The receive side of one session. Hot path: a packet in order allocates nothing. */
 export class ReceivePath {
-  readonly #sink: MediaSink;
+  readonly #decoder: FrameDecoder;
   readonly #playout: Playout;
+  readonly #placement: FramePlacement;
   readonly #window = new ReorderWindow();
-  readonly #stats: RtpStats;
-  readonly #events: TelephoneEventReceiver;
   readonly #samplesPerMs: number;
-  readonly #fill: Samples;
-  readonly #lead: Samples;
-  readonly #quietLead: Samples;
-  #codec: AudioCodec;
+  readonly #keys: ReceivedKeys;
+  readonly #losses = new LossPattern();
+  #stats: RtpStats;
   #payloadType: number;
   #eventPayloadType: number;
   #listening: boolean;
@@ -77,29 +83,34 @@ export class ReceivePath {
   #missing = 0;
   #lastSamples: Samples = 0;
   #lastAudioAt: Millis = 0;
+  #lastPacketAt: Millis = 0;
   /** When we last noticed that we had stood still. */
   #graceAt: Millis = -Infinity;
 
   #late = 0;
   #duplicates = 0;
   #strays = 0;
+  /** Of the streams before the clock rate changed. */
+  #receivedBefore = 0;
+  #lostBefore = 0;
 
-  /** @param now Where the handler's timeline begins. */
-  constructor(options: ReceiveOptions & { readonly rate: Hertz }, sink: MediaSink, now: Millis) {
-    const codec = options.codec;
-    this.#sink = sink;
-    this.#codec = codec;
+  /**
+   * @param options With the rate of the handler's samples.
+   * @param now Where the handler's timeline begins.
+   */
+  constructor(options: ReceiveOptions & { readonly rate: Hertz }, sink: ReceiveSink, now: Millis) {
+    const { codec, rate } = options;
+    const { clockRate } = codec;
     this.#payloadType = options.payloadType;
     this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
     this.#listening = options.listening;
-    const samplesMax = codec.samplesMax(HELD_PAYLOAD_BYTES_MAX);
-    this.#playout = new Playout({ sampleRate: codec.sampleRate, samplesMax }, sink, now);
-    this.#stats = new RtpStats(codec.clockRate);
-    this.#events = new TelephoneEventReceiver(codec.clockRate);
-    this.#samplesPerMs = codec.sampleRate / 1000;
-    this.#fill = FILL_MS * this.#samplesPerMs;
-    this.#lead = LEAD_MS_MAX * this.#samplesPerMs;
-    this.#quietLead = QUIET_LEAD_MS_MAX * this.#samplesPerMs;
+    this.#decoder = new FrameDecoder(codec, rate);
+    const { samplesMax } = this.#decoder;
+    this.#playout = new Playout({ sampleRate: rate, samplesMax }, sink, now);
+    this.#placement = new FramePlacement(this.#playout, { rate, clockRate });
+    this.#stats = new RtpStats(clockRate);
+    this.#keys = new ReceivedKeys(options.telephoneEventClockRate ?? clockRate, sink);
+    this.#samplesPerMs = rate / 1000;
   }
 
   /** Tells whether packets of a payload type were agreed on. */
@@ -115,13 +126,11 @@ export class ReceivePath {
    */
   receive(header: RtpHeader, packet: Uint8Array, now: Millis): void {
     const payloadType = header.payloadType;
+    this.#lastPacketAt = now;
     if (header.ssrc !== this.#ssrc) this.#beginStream(header, now);
     if (payloadType === this.#payloadType) this.#stats.arrive(header.timestamp, now);
     if (payloadType === this.#eventPayloadType && this.#listening) {
-      const { payloadOffset, payloadLength, timestamp } = header;
-      this.#report(
-        this.#events.receive(packet, payloadOffset, payloadLength, timestamp, now),
-      );
+      this.#keys.receive(header, packet, now);
     }
     let missing = 0;
     let placement = this.#window.place(header, packet, now);
@@ -153,17 +162,27 @@ export class ReceivePath {
     return ssrc === this.#ssrc;
   }
 
-  /** A re-INVITE changed what is agreed on. The timeline goes on. */
+  /**
+   * A re-INVITE changed what is agreed on. The timeline goes on; what is held was sent before the
+   * change and is played by the old rules. A codec that was replaced is not touched again.
+   */
   renegotiate(options: ReceiveOptions): void {
-    this.#codec = options.codec;
-    this.#payloadType = options.payloadType;
-    this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
-    if (options.listening !== this.#listening) {
+    const { codec, payloadType, listening } = options;
+    const eventPayloadType = options.telephoneEventPayloadType ?? -1;
+    const isOther = codec !== this.#decoder.codec;
+    if (isOther || payloadType !== this.#payloadType || listening !== this.#listening) {
+      this.#releaseAll(this.#lastPacketAt);
+    }
+    this.#payloadType = payloadType;
+    this.#eventPayloadType = eventPayloadType;
+    if (isOther) this.#changeCodec(codec);
+    this.#keys.clockRate = options.telephoneEventClockRate ?? codec.clockRate;
+    if (listening !== this.#listening) {
       this.#timestampKnown = false;
       this.#active = false;
       this.#playout.forget();
     }
-    this.#listening = options.listening;
+    this.#listening = listening;
   }
 
   /**
@@ -177,11 +196,12 @@ export class ReceivePath {
       this.#graceAt = now;
       return;
     }
-    this.#report(this.#events.timeout(now));
+    this.#keys.timeout(now);
     while (now >= this.#window.deadline) this.#releaseHeld(this.#window.skipGap(), now);
     if (this.#window.heldPackets > 0 || now < this.#fillAt()) return;
     this.#active = false;
     this.#filled += this.#playout.catchUp(now);
+    this.#placement.settle();
   }
 
   /** When {@linkcode timeout} has something to do. */
@@ -193,22 +213,44 @@ export class ReceivePath {
   /** Hands out what is held, brings the handler's timeline up to the clock, and ends it. */
   stop(now: Millis): void {
     if (this.#stopped) return;
-    this.#report(this.#events.restart());
+    this.#keys.stop();
     this.#releaseAll(now);
     this.#playout.stop(now);
     this.#stopped = true;
   }
 
+  /** How the current stream is received, for a report; figures count from the last one on. */
+  takeReception(): (ReceptionFigures & { readonly ssrc: number }) | undefined {
+    const figures = this.#stats.takeFigures();
+    return figures && { ssrc: this.#ssrc, ...figures };
+  }
+
+  /** What is known of how the call sounds. */
+  quality(): Omit<ReceivedQuality, "codec" | "packetsLate"> {
+    const packetMs = this.#lastSamples / this.#samplesPerMs;
+    return {
+      packetsReceived: this.#receivedBefore + this.#stats.received,
+      packetsLost: this.#lostBefore + this.#stats.lost,
+      loss: this.#losses.figures(packetMs),
+      packetMs,
+      windowMs: this.#window.window,
+      windowMsMax: REORDER_MS_MAX,
+    };
+  }
+
   /** Counts so far. Packets with an absurd sequence number are refused ones. */
   statistics(): ReceiveStatistics {
     return {
-      packets_received: this.#stats.received,
-      packets_lost: this.#stats.lost,
+      packets_received: this.#receivedBefore + this.#stats.received,
+      packets_lost: this.#lostBefore + this.#stats.lost,
       packets_late: this.#late,
       packets_duplicate: this.#duplicates,
       packets_refused: this.#strays,
       concealed_ms: Math.round(this.#playout.concealedMs),
+      recovered_ms: Math.round(this.#playout.recoveredMs),
       silence_ms: Math.round(this.#playout.silenceMs),
+      stretched_ms: Math.round(this.#playout.stretchedMs),
+      drift_ppm: Math.round(this.#placement.driftPpm) + 0,
       jitter_ms: Math.round(this.#stats.jitterMs * 10) / 10,
     };
   }
@@ -216,7 +258,7 @@ export class ReceivePath {
   /** When the next thing is due, were there no stall: a gap, silence, or the end of a key. */
   #dueAt(): Millis {
     const fill = this.#window.heldPackets === 0 ? this.#fillAt() : this.#window.deadline;
-    const event = this.#events.deadline;
+    const event = this.#keys.deadline;
     return event < fill ? event : fill;
   }
 
@@ -228,17 +270,34 @@ export class ReceivePath {
   /** Another source or time base: what is held of the old one is played, the timeline goes on. */
   #beginStream(header: RtpHeader, now: Millis): void {
     this.#releaseAll(now);
-    this.#report(this.#events.restart());
+    this.#keys.restart();
     this.#stats.restart();
     this.#window.restart(header.sequenceNumber);
+    this.#decoder.reset();
+    this.#placement.restart(this.#decoder.codec.clockRate);
     this.#ssrc = header.ssrc;
     this.#timestampKnown = false;
     this.#missing = 0;
   }
 
+  /** Timestamps of another codec say nothing about those before. */
+  #changeCodec(codec: AudioCodec): void {
+    const clockRate = this.#decoder.codec.clockRate;
+    this.#decoder.use(codec);
+    this.#playout.makeRoom(this.#decoder.samplesMax);
+    this.#placement.restart(codec.clockRate);
+    this.#timestampKnown = false;
+    this.#missing = 0;
+    if (codec.clockRate === clockRate) return;
+    this.#receivedBefore += this.#stats.received;
+    this.#lostBefore += this.#stats.lost;
+    this.#stats = new RtpStats(codec.clockRate);
+  }
+
   #releaseNext(header: RtpHeader, packet: Uint8Array, missing: number, now: Millis): void {
     this.#window.settle(this.#stats.jitterMs);
     const { payloadType, payloadOffset, payloadLength, timestamp } = header;
+    if (payloadType === this.#payloadType) this.#placement.arrive(timestamp, now);
     this.#release(payloadType, packet, payloadOffset, payloadLength, timestamp, missing, now);
     if (this.#window.heldPackets > 0) this.#releaseHeld(0, now);
   }
@@ -271,31 +330,52 @@ export class ReceivePath {
     missing: number,
     now: Millis,
   ): void {
+    if (this.#stopped) return;
     this.#missing += missing;
+    this.#losses.lost(missing);
+    this.#losses.received();
     if (payloadType !== this.#payloadType || length === 0 || !this.#listening) {
+      if (payloadType === COMFORT_NOISE && length > 0 && this.#listening) {
+        this.#playout.comfort(payload, offset, length);
+      }
       this.#active = false;
       return;
     }
-    const samples = this.#codec.decode(payload, offset, length, this.#playout.samples);
-    const hole = this.#timestampKnown ? this.#holeBefore(timestamp, now) : 0;
-    let room = this.#playout.lag(now) - samples;
-    if (hole > 0 && room > 0) room -= this.#fillHole(Math.min(hole, room));
+    if (this.#timestampKnown) {
+      const hole = this.#holeBefore(timestamp, now);
+      if (hole > 0) {
+        const lost = Math.min(hole, this.#missing * this.#lastSamples);
+        const last = Math.min(lost, this.#lastSamples);
+        this.#playout.bridge({ hole, lost, last }, this.#decoder, payload, offset, length);
+        // The handler may have ended it all, or changed the codec, while it heard that.
+        if (this.#stopped || payloadType !== this.#payloadType) return;
+      }
+    }
+    if (this.#filled > 0) this.#decoder.resume();
+    const samples = this.#decoder.decode(payload, offset, length, this.#playout.samples);
+    this.#expectedTimestamp = advanceTimestamp(timestamp, this.#unitsOf(samples));
     this.#timestampKnown = true;
-    this.#expectedTimestamp = advanceTimestamp(
-      timestamp,
-      samples * (this.#codec.clockRate / this.#codec.sampleRate),
-    );
-    this.#filled = 0;
     this.#missing = 0;
+    if (samples === 0) {
+      // As good as lost; how long it was is told by the packet after it.
+      this.#missing = 1;
+      return;
+    }
+    this.#filled = 0;
     this.#lastSamples = samples;
     this.#lastAudioAt = now;
     this.#active = true;
-    const outside = room < 0 || room > this.#playout.reserve;
-    if (!outside || this.#isKept(samples, room)) this.#playout.play(samples);
+    if (!this.#placement.place(samples, this.#window.window, now)) this.#late++;
+  }
+
+  /** RTP timestamps are whole numbers, though the resampler may owe a part of a sample. */
+  #unitsOf(samples: Samples): number {
+    return Math.round(samples * this.#decoder.unitsPerSample);
   }
 
   /**
-   * How many samples lie between the last audio and `timestamp` that the clock has not filled yet.
+   * How many samples lie between the last audio and `timestamp` that the clock has not filled yet,
+   * and that the timeline has room for.
    */
   #holeBefore(timestamp: RtpTimestamp, now: Millis): Samples {
     const units = timestampDelta(timestamp, this.#expectedTimestamp);
@@ -308,38 +388,11 @@ export class ReceivePath {
     // What silence by the clock still owes is not handed over in a burst: a handler that keeps pace
     // would write it back as delay that stays. The timeline is that much behind from here on.
     if (this.#filled > 0) return 0;
-    const gap = units * (this.#codec.sampleRate / this.#codec.clockRate);
+    const gap = units / this.#decoder.unitsPerSample;
     const plausible = (now - this.#lastAudioAt + HOLE_SLACK_MS) * this.#samplesPerMs;
-    return Math.floor(Math.min(gap, plausible));
-  }
-
-  /** Fills a hole of so many samples: what was lost is concealed, the rest was silence. */
-  #fillHole(hole: Samples): Samples {
-    const concealable = this.#missing * this.#lastSamples;
-    const made = concealable === 0 ? 0 : this.#playout.conceal(Math.min(hole, concealable));
-    if (hole > made) this.#playout.silence(hole - made);
-    return hole;
-  }
-
-  /**
-   * Keeps the timeline within its bounds: far ahead of the clock, silence is dropped, and a little
-   * later anything; far behind, silence grows.
-   *
-   * @param room How far the timeline would be behind the clock after the packet.
-   */
-  #isKept(samples: Samples, room: Samples): boolean {
-    const quiet = this.#playout.isQuiet(samples);
-    if (room > 0) {
-      if (quiet) this.#playout.silence(this.#fill);
-      return true;
-    }
-    if (room >= -(quiet ? this.#quietLead : this.#lead)) return true;
-    this.#late++;
-    return false;
-  }
-
-  #report(digit: ReceivedDigit | undefined): void {
-    if (digit === undefined || this.#stopped) return;
-    this.#sink.event({ type: "dtmf", digit: digit.digit, durationMs: digit.durationMs });
+    const room = this.#playout.lag(now) - this.#lastSamples;
+    // A sender whose clock jumped has made no pause.
+    const hole = gap <= plausible ? gap : this.#missing * this.#lastSamples;
+    return Math.floor(Math.min(hole, room));
   }
 }

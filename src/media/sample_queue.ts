@@ -90,6 +90,26 @@ export class SampleQueue {
     this.#length -= count;
   }
 
+  /**
+   * Drops everything behind the oldest `count` samples, half a sample too; there must be as many.
+   */
+  keep(count: Samples): void {
+    if (count === 0) return this.clear();
+    this.#length = count;
+    this.#half = -1;
+  }
+
+  /** Lets the oldest `count` samples fade to silence; there must be as many. */
+  fade(count: Samples): void {
+    const ring = this.#ring;
+    const mask = ring.length - 1;
+    const step = 1 / (count + 1);
+    for (let index = 0; index < count; index++) {
+      const at = (this.#head + index) & mask;
+      ring[at] = Math.round((ring[at] as number) * (1 - step * (index + 1)));
+    }
+  }
+
   /** Drops everything, half a sample too. */
   clear(): void {
     this.#head = 0;

@@ -1,28 +1,29 @@
 /**
  * From the handler to the caller: PCM in any size and burst in, RTP packets at their instants out.
  *
- * The way of a sample, top to bottom: the queue (`sample_queue`), cut into frames of the negotiated
- * length, paced (`frame_pacer`), encoded (`audio/codec`), behind a header (`rtp/packet`), the sink.
- * Digits that go out (`digit_sender`) take the place of frames. The path counts what was really
- * sent: marks and clears answer with it.
+ * The way of a sample, top to bottom: the queue (`handler_queue`), which also counts what was really
+ * sent; cut into frames of the negotiated length, paced (`frame_pacer`), brought to the codec's rate
+ * and encoded (`frame_encoder`), behind a header (`packet_sender`), the sink. Digits that go out
+ * (`digit_sender`) take the place of frames.
  *
  * @module
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
 import { isQuiet } from "../audio/quiet.ts";
-import { randomUint16, randomUint32 } from "../base/random.ts";
+import { randomUint32 } from "../base/random.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
 import type { Hertz, Millis, Samples } from "../base/units.ts";
-import { emptyRtpHeader, RTP_HEADER_BYTES, writeRtpHeader } from "../rtp/packet.ts";
+import { RTP_HEADER_BYTES } from "../rtp/packet.ts";
 import { TELEPHONE_EVENT_BYTES, writeTelephoneEvent } from "../rtp/telephone_event.ts";
-import { DigitSender } from "./digit_sender.ts";
-import type { DigitPacket } from "./digit_sender.ts";
+import { ArrivalSlack } from "./arrival_slack.ts";
+import { type DigitClocks, DigitSender } from "./digit_sender.ts";
+import { FRAME_MS_MAX, FrameEncoder } from "./frame_encoder.ts";
 import { FramePacer } from "./frame_pacer.ts";
-import { MarkList } from "./mark_list.ts";
+import { HandlerQueue } from "./handler_queue.ts";
 import type { Cleared, MediaSink } from "./media_contract.ts";
-import { SampleQueue } from "./sample_queue.ts";
+import { PacketSender } from "./packet_sender.ts";
 import type { SendStatistics } from "./statistics.ts";
 
 /** What the path needs to know of the negotiation. */
@@ -30,53 +31,59 @@ export interface SendOptions {
   readonly codec: AudioCodec;
   readonly payloadType: number;
   readonly telephoneEventPayloadType: number | undefined;
+  /** Of the durations of telephone-events; default: the clock of the stream. */
+  readonly telephoneEventClockRate?: Hertz | undefined;
   readonly ptime: Millis;
 }
 
-/** Above this much queued audio `write` asks the handler to stop. */
-export const HIGH_WATER_MS = 1000;
-/** Below this much it may go on. */
-export const LOW_WATER_MS = 500;
-/** Bound of the queue when the options name none. */
-export const QUEUE_MS_MAX = 30_000;
+/** What it needs to know for as long as it lives. */
+export interface SendSetUp extends SendOptions {
+  /** Of the handler's PCM. */
+  readonly rate: Hertz;
+  readonly random: RandomSource;
+  /** Bound of the queue; what is written above it is dropped. */
+  readonly queueMax?: Millis | undefined;
+  /** Silence goes out when nothing has been sent for so long; 0: never. */
+  readonly keepAlive: Millis;
+  /** Hears each frame that goes out, at the handler's rate; reused after the return. */
+  readonly tap?: (samples: Int16Array, count: Samples) => void;
+}
+
+type SendSink = Pick<MediaSink, "packet" | "event">;
+
+/** How much of what is cleared goes out, fading, so that the end of the sound does not click. */
+export const FADE_MS = 5;
+
+/** Some peers say nothing before they hear something: they are not kept waiting for longer. */
+const FIRST_KEEP_ALIVE_MS = 500;
 
 /** A frame may leave this much before its deadline if that saves a wake-up. */
-const EARLY_MS = 2;
+const EARLY_MS = 5;
 /**
  * A handler that goes on after a longer pause had nothing to say; after a shorter one it ran dry.
  */
 const UNDERRUN_MS_MAX = 500;
 /** Frames that make a handler's audio continuous. */
 const SPEECH_FRAMES = 2;
-const FRAME_MS_MAX = 60;
 
 /** The send side of one session. Hot path: a frame allocates nothing. */
 export class SendPath {
-  readonly #sink: MediaSink;
-  readonly #queue: SampleQueue;
+  readonly #sink: SendSink;
+  readonly #queue: HandlerQueue;
   readonly #pacer: FramePacer;
+  readonly #encoder: FrameEncoder;
+  readonly #packets: PacketSender;
   readonly #digits: DigitSender;
-  readonly #marks: MarkList;
+  readonly #slack = new ArrivalSlack();
   readonly #samplesPerMs: number;
-  readonly #highWater: Samples;
-  readonly #lowWater: Samples;
-  readonly #header = emptyRtpHeader();
-  readonly #packet: Uint8Array;
-  #packetView: Uint8Array;
+  readonly #keepAlive: Millis;
+  readonly #tap: SendSetUp["tap"];
+  /** The frame that was taken last. */
   readonly #samples: Int16Array;
-  #codec: AudioCodec;
-  #payloadType: number;
-  #eventPayloadType: number;
-  #frame: Samples;
-  /** Where packets go; port 0 stands for nowhere. */
-  #address = "";
-  #port = 0;
-
-  /** Position of the queue's head in all that the handler wrote. */
-  #position: Samples = 0;
+  #payloadType = 0;
+  #eventPayloadType = -1;
+  #frame: Samples = 0;
   #lastWrite: Millis = -Infinity;
-  /** `write` has returned `false`, and `room` has not been told. */
-  #blocked = false;
   #finish: "no" | "asked" | "done" = "no";
   #stopped = false;
   /**
@@ -84,50 +91,30 @@ export class SendPath {
    * clear.
    */
   #spurtFrames = 0;
-
-  /** Of the handler's own audio; the silence that fills up a frame does not count. */
-  #played: Samples = 0;
-  #dropped: Samples = 0;
-  /** Quiet audio that was left out to make up for delay. */
-  #skipped: Samples = 0;
-  /** What pauses have added to the delay, and silence has not given back yet. */
-  #delay: Samples = 0;
-  #queueMax: Samples = 0;
-  #packetsSent = 0;
+  /** The codec had nothing to say of the last frame. */
+  #isSilent = false;
+  /** When the wait for a packet began that keeps the stream alive. */
+  #quietSince: Millis;
   #underruns = 0;
+  #keepAlivePackets = 0;
 
-  /** @param queueMax Bound of the queue; what is written above it is dropped. */
-  constructor(
-    options: SendOptions & {
-      readonly rate: Hertz;
-      readonly random: RandomSource;
-      readonly queueMax?: Millis | undefined;
-      readonly keepAlive: Millis;
-    },
-    sink: MediaSink,
-    _now: Millis,
-  ) {
-    const { codec, random } = options;
-    const perMs = codec.sampleRate / 1000;
-    const max = Math.floor((options.queueMax ?? QUEUE_MS_MAX) * perMs);
+  /** @param now When the wait for the first packet that keeps the stream alive begins. */
+  constructor(options: SendSetUp, sink: SendSink, now: Millis) {
+    const { codec, random, rate, keepAlive } = options;
+    const perMs = rate / 1000;
     this.#sink = sink;
-    this.#codec = codec;
-    this.#payloadType = options.payloadType;
-    this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
     this.#samplesPerMs = perMs;
-    this.#frame = options.ptime * perMs;
-    this.#queue = new SampleQueue(max);
-    this.#highWater = Math.min(HIGH_WATER_MS * perMs, max / 2);
-    this.#lowWater = Math.min(LOW_WATER_MS * perMs, max / 4);
-    this.#marks = new MarkList();
-    // RFC 3550 §5.1: SSRC, first sequence number and first timestamp are random.
-    this.#header.ssrc = randomUint32(random);
-    this.#header.sequenceNumber = randomUint16(random);
-    this.#pacer = new FramePacer(codec.clockRate, options.ptime, randomUint32(random));
-    this.#digits = new DigitSender(codec.clockRate);
+    this.#queue = new HandlerQueue({ rate, max: options.queueMax });
     this.#samples = new Int16Array(FRAME_MS_MAX * perMs);
-    this.#packet = new Uint8Array(RTP_HEADER_BYTES + this.#samples.length * 2);
-    this.#packetView = this.#packet;
+    this.#keepAlive = keepAlive;
+    this.#tap = options.tap;
+    this.#quietSince = now + Math.min(0, FIRST_KEEP_ALIVE_MS - keepAlive);
+    this.#packets = new PacketSender(random, sink);
+    this.#encoder = new FrameEncoder({ codec, rate }, this.#packets.room);
+    // RFC 3550 §5.1: the first timestamp is random.
+    this.#pacer = new FramePacer(codec.clockRate, options.ptime, randomUint32(random));
+    this.#digits = new DigitSender(clocksOf(options));
+    this.#agree(options);
   }
 
   /**
@@ -140,19 +127,14 @@ export class SendPath {
     if (this.#stopped) return true;
     const queue = this.#queue;
     const before = queue.length;
-    this.#dropped += queue.append(pcm);
+    queue.append(pcm);
     const due = this.#pacer.due;
     if (!this.#digits.active) {
-      if (before < this.#frame && queue.length >= this.#frame) {
-        const alone = queue.length < this.#frame * 2;
-        if (now >= due || (alone && now >= due - EARLY_MS)) this.#sendFrame(now, now > due);
-      } else if (before >= this.#frame && now >= due) this.#sendFrame(now, false);
+      if (before < this.#frame && queue.length >= this.#frame) this.#completed(now);
+      else if (before >= this.#frame && now >= due) this.#sendFrame(now, false);
     }
-    if (queue.length > this.#queueMax) this.#queueMax = queue.length;
     this.#lastWrite = now;
-    if (queue.length <= this.#highWater) return true;
-    this.#blocked = true;
-    return false;
+    return queue.measure();
   }
 
   /**
@@ -160,26 +142,23 @@ export class SendPath {
    */
   mark(name: string, now: Millis): void {
     if (this.#stopped) return;
-    this.#marks.push(name, this.#position + this.#queue.length);
+    this.#queue.mark(name);
     this.#settle();
     this.timeout(now);
   }
 
-  /** Drops what is queued, and reports the marks in it. The next packet has the marker. */
+  /**
+   * Drops what is queued, and reports the marks in it. Sound that is going out goes on for
+   * {@linkcode FADE_MS}, fading, as the next frame: that counts as played from here on.
+   */
   clear(): Cleared {
-    const dropped = this.#stopped ? 0 : this.#queue.length;
+    const queue = this.#queue;
+    let droppedMs = 0;
     if (!this.#stopped) {
-      this.#queue.clear();
-      this.#position += dropped;
-      this.#dropped += dropped;
-      this.#pacer.breakSpurt();
-      this.#spurtFrames = 0;
-      this.#delay = 0;
+      droppedMs = queue.clear(this.#isPlaying ? FADE_MS : 0);
+      if (queue.fading === 0) this.#endSpurt();
     }
-    const cleared = {
-      playedMs: this.#playedMs(),
-      droppedMs: Math.round(dropped / this.#samplesPerMs),
-    };
+    const cleared = { playedMs: queue.playedMs, droppedMs };
     this.#settle();
     return cleared;
   }
@@ -193,7 +172,7 @@ export class SendPath {
     const starved = !this.#digits.active && this.#queue.length < this.#frame;
     if (this.#eventPayloadType >= 0) this.#digits.push(digits, duration);
     if (!this.#digits.active) this.#sink.event({ type: "digitsSent" });
-    else if (now >= this.#pacer.due) this.#sendDigit(now, starved);
+    else if (now >= this.#pacer.due && this.#queue.fading === 0) this.#sendDigit(now, starved);
   }
 
   /** The handler writes no more: `drained` is reported once all is sent. */
@@ -204,153 +183,194 @@ export class SendPath {
     this.timeout(now);
   }
 
-  /** A re-INVITE changed what is agreed on. SSRC, sequence and timeline go on. */
+  /**
+   * A re-INVITE changed what is agreed on. SSRC, sequence and timeline go on; digits that can no
+   * longer be told are dropped.
+   */
   renegotiate(options: SendOptions): void {
-    if (this.#codec !== options.codec) this.#pacer.breakSpurt();
-    this.#codec = options.codec;
-    this.#payloadType = options.payloadType;
-    this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
-    this.#frame = options.ptime * this.#samplesPerMs;
+    const { codec } = options;
+    if (this.#encoder.codec !== codec) {
+      this.#pacer.breakSpurt();
+      this.#pacer.clockRate = codec.clockRate;
+      this.#encoder.codec = codec;
+      this.#isSilent = false;
+    }
     this.#pacer.ptime = options.ptime;
+    this.#digits.clocks = clocksOf(options);
+    this.#agree(options);
+    if (this.#eventPayloadType >= 0 || !this.#digits.active) return;
+    this.#digits.drop();
+    this.#digitsDone();
+  }
+
+  /** Of our stream. */
+  get ssrc(): number {
+    return this.#packets.ssrc;
   }
 
   /** Sets where packets go; without it what falls due is dropped, at the pace of the clock. */
   aim(target: SocketAddress | undefined): void {
-    this.#address = target?.address ?? "";
-    this.#port = target?.port ?? 0;
+    this.#packets.aim(target);
   }
 
   /** Sends what is due, once. Early or late calls are safe. */
   timeout(now: Millis): void {
-    if (now < this.deadline) return;
-    if (this.#digits.active) this.#sendDigit(now, false);
-    else if (this.#queue.length >= this.#frame) this.#sendFrame(now, false);
-    else this.#sendFrame(now, now > this.#pacer.due);
+    if (now >= this.#audioDeadline) {
+      // What is cleared fades before anything else
+      if (this.#digits.active && this.#queue.fading === 0) this.#sendDigit(now, false);
+      else {
+        const waited = this.#queue.fading === 0 && this.#queue.length < this.#frame;
+        this.#sendFrame(now, waited && now > this.#pacer.due);
+      }
+    }
+    if (now >= this.#keepAliveDeadline) this.#sendKeepAlive(now);
   }
 
   /** When the next packet is due; Infinity when there is nothing to send. */
   get deadline(): Millis {
-    if (this.#stopped) return Infinity;
-    if (this.#digits.active || this.#queue.length >= this.#frame) return this.#pacer.due;
-    if (this.#queue.length === 0) return Infinity;
-    const last = this.#finish !== "no" || this.#marks.pending;
-    // A rest that nothing was said about waits one frame time for more.
-    return last ? this.#pacer.due : Math.max(this.#pacer.due, this.#lastWrite) + this.#pacer.ptime;
+    return Math.min(this.#audioDeadline, this.#keepAliveDeadline);
   }
 
-  /** Nothing is sent or reported from now on. */
+  /**
+   * Nothing is sent or reported from now on. A fade-out that was counted leaves at once, before its
+   * time: the peer plays it in its place.
+   */
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
+    if (this.#queue.fading > 0) this.#sendFrame(this.#pacer.due, false);
   }
 
   /** Counts so far. */
   statistics(): SendStatistics {
     return {
-      packets_sent: this.#packetsSent,
-      played_ms: this.#playedMs(),
-      dropped_ms: Math.round(this.#dropped / this.#samplesPerMs),
-      skipped_ms: Math.round(this.#skipped / this.#samplesPerMs),
+      ...this.#queue.statistics(),
+      ...this.#pacer.statistics(),
+      packets_sent: this.#packets.count,
       underruns: this.#underruns,
-      late_frames: this.#pacer.lateFrames,
-      late_ms_max: Math.round(this.#pacer.lateMax * 10) / 10,
-      queue_ms_max: Math.round(this.#queueMax / this.#samplesPerMs),
+      keep_alive_packets: this.#keepAlivePackets,
     };
   }
 
-  #playedMs(): Millis {
-    return Math.round(this.#played / this.#samplesPerMs);
+  #agree(options: SendOptions): void {
+    this.#payloadType = options.payloadType;
+    this.#eventPayloadType = options.telephoneEventPayloadType ?? -1;
+    this.#frame = options.ptime * this.#samplesPerMs;
+  }
+
+  /** When audio or a digit is due. */
+  get #audioDeadline(): Millis {
+    const { due } = this.#pacer;
+    if (this.#stopped) return Infinity;
+    if (this.#digits.active || this.#queue.fading > 0 || this.#queue.length >= this.#frame) {
+      return due;
+    }
+    if (this.#queue.length === 0) return Infinity;
+    const last = this.#finish !== "no" || this.#queue.hasMark;
+    // A rest that nothing was said about waits one frame time for more.
+    return last ? due : Math.max(due, this.#lastWrite) + this.#pacer.ptime;
+  }
+
+  get #keepAliveDeadline(): Millis {
+    if (this.#keepAlive === 0 || this.#stopped || !this.#packets.isAimed) return Infinity;
+    return Math.max(this.#quietSince, this.#packets.lastAt) + this.#keepAlive;
+  }
+
+  /** A frame is complete that was not before. */
+  #completed(now: Millis): void {
+    const due = this.#pacer.due;
+    const isAlone = this.#queue.length < this.#frame * 2;
+    if (now >= due || (isAlone && now >= due - EARLY_MS)) this.#sendFrame(now, now > due);
+    // A handler that is ahead wants to be
+    if (!isAlone || this.#spurtFrames < SPEECH_FRAMES) this.#slack.reset();
+    else this.#pacer.pullIn(this.#slack.note(due - now));
   }
 
   /** Sends one frame, or the rest of the queue filled up with silence. */
   #sendFrame(now: Millis, starved: boolean): void {
     const frame = this.#frame;
-    this.#catchUp();
-    const samples = Math.min(frame, this.#queue.length);
+    const queue = this.#queue;
+    queue.catchUp(frame);
+    const isWhole = queue.length >= frame;
     const pause = this.#pacer.step(now, starved);
-    if (pause > 0) {
-      this.#noteDelay(pause, starved);
-      // The frame that was sent last is still there: who was silent anyway has not run dry.
-      const dry = starved && samples === frame && this.#spurtFrames >= SPEECH_FRAMES &&
-        !isQuiet(this.#samples, frame);
-      if (dry && pause <= UNDERRUN_MS_MAX) this.#underruns++;
-      this.#spurtFrames = 0;
-    }
+    if (pause > 0) this.#notePause(pause, starved, isWhole);
     this.#spurtFrames++;
-    this.#queue.take(samples, this.#samples);
-    this.#position += samples;
-    if (this.#port === 0) {
-      this.#dropped += samples;
-      this.#pacer.breakSpurt();
-    } else {
-      if (samples < frame) this.#samples.fill(0, samples, frame);
-      this.#played += samples;
-      const bytes = this.#codec.encode(this.#samples, 0, frame, this.#packet, RTP_HEADER_BYTES);
-      const header = this.#header;
-      header.payloadType = this.#payloadType;
-      header.timestamp = this.#pacer.timestamp;
-      header.marker = this.#pacer.takeMarker();
-      this.#sendPacket(bytes);
-    }
+    const isAimed = this.#packets.isAimed;
+    const wasFading = queue.fading > 0;
+    const samples = queue.take(frame, this.#samples, isAimed);
+    if (samples < frame) this.#samples.fill(0, samples, frame);
+    if (isAimed) {
+      this.#tap?.(this.#samples, frame);
+      this.#sendSamples(pause, now);
+    } else this.#pacer.breakSpurt();
+    if (wasFading && samples < frame) this.#endSpurt();
     this.#settle();
   }
 
-  /**
-   * Remembers what a pause may have added to the delay: a handler that keeps pace with the caller
-   * writes later what was not there in time, and from then on it all waits.
-   */
-  #noteDelay(pause: Millis, starved: boolean): void {
-    const added = pause > UNDERRUN_MS_MAX ? 0 : pause * this.#samplesPerMs;
-    // A queue that was empty held no delay of before.
-    this.#delay = starved ? added : this.#delay + added;
+  /** A pause came before the frame that leaves now. */
+  #notePause(pause: Millis, starved: boolean, isWhole: boolean): void {
+    const isShort = pause <= UNDERRUN_MS_MAX;
+    this.#queue.noteDelay(isShort ? pause : 0, starved);
+    // The frame that was sent last is still there: who was silent anyway has not run dry.
+    const ranDry = starved && isWhole && this.#spurtFrames >= SPEECH_FRAMES &&
+      !isQuiet(this.#samples, this.#frame);
+    if (ranDry && isShort) this.#underruns++;
+    this.#spurtFrames = 0;
   }
 
-  /** Gives the delay back where nobody hears it: in the handler's own silence. */
-  #catchUp(): void {
-    const frame = this.#frame;
-    const queue = this.#queue;
-    while (this.#delay > 0 && queue.length > frame) {
-      const samples = Math.floor(Math.min(frame, this.#delay, queue.length - frame));
-      if (samples === 0 || !queue.isQuiet(samples)) return;
-      queue.skip(samples);
-      this.#delay -= samples;
-      this.#position += samples;
-      this.#skipped += samples;
-    }
+  #sendSamples(pause: Millis, now: Millis): void {
+    const pacer = this.#pacer;
+    // What a codec leaves out belongs to its stream; any other pause does not
+    if (pause > 0 || (pacer.isSpurtBroken && !this.#isSilent)) this.#encoder.beginSpurt();
+    const bytes = this.#encoder.encode(this.#samples, this.#frame);
+    this.#isSilent = bytes === 0;
+    // RFC 3551 §4.1: after what was not sent comes a marker.
+    if (bytes === 0) return pacer.breakSpurt();
+    this.#packets.send(bytes, this.#payloadType, pacer.timestamp, pacer.takeMarker(), now);
+  }
+
+  /** A frame of silence, beside the handler's audio and without an effect on it. RFC 6263 §4.6. */
+  #sendKeepAlive(now: Millis): void {
+    this.#quietSince = now;
+    const timestamp = this.#pacer.keepAlive(now);
+    const bytes = this.#encoder.encodeSilence(this.#pacer.ptime);
+    if (bytes === 0) return;
+    this.#keepAlivePackets++;
+    this.#packets.send(bytes, this.#payloadType, timestamp, false, now);
+  }
+
+  /** Whether what is queued follows on sound that is going out. */
+  get #isPlaying(): boolean {
+    const { length } = this.#queue;
+    return this.#spurtFrames > 0 && !this.#digits.active && this.#packets.isAimed &&
+      (length >= this.#frame || this.#lastWrite < this.#pacer.due + this.#pacer.ptime);
+  }
+
+  /** The handler's audio ends here; what comes next begins. */
+  #endSpurt(): void {
+    this.#pacer.breakSpurt();
+    this.#spurtFrames = 0;
   }
 
   /** Gives one frame time to the digits. */
   #sendDigit(now: Millis, starved: boolean): void {
     const pacer = this.#pacer;
     pacer.step(now, starved);
-    const units = pacer.ptime * (this.#codec.clockRate / 1000);
-    const digit = this.#digits.next(pacer.timestamp, units);
-    if (digit !== undefined && this.#port !== 0) this.#sendDigitPacket(digit);
-    if (this.#digits.active) return;
-    pacer.breakSpurt();
-    this.#spurtFrames = 0;
+    const digit = this.#digits.next(pacer.timestamp, pacer.ptime);
+    if (digit !== undefined && this.#packets.isAimed) {
+      writeTelephoneEvent(this.#packets.room, RTP_HEADER_BYTES, digit);
+      const { timestamp, marker } = digit;
+      // All packets of a digit have the timestamp of its beginning. RFC 4733 §2.5.1.2.
+      const bytes = TELEPHONE_EVENT_BYTES;
+      this.#packets.send(bytes, this.#eventPayloadType, timestamp, marker, now);
+    }
+    if (!this.#digits.active) this.#digitsDone();
+  }
+
+  #digitsDone(): void {
+    this.#endSpurt();
     this.#sink.event({ type: "digitsSent" });
     this.#settle();
-  }
-
-  /** All packets of a digit have the timestamp of its beginning. §2.5.1.2. */
-  #sendDigitPacket(digit: DigitPacket): void {
-    const header = this.#header;
-    header.payloadType = this.#eventPayloadType;
-    header.timestamp = digit.timestamp;
-    header.marker = digit.marker;
-    writeTelephoneEvent(this.#packet, RTP_HEADER_BYTES, digit);
-    this.#sendPacket(TELEPHONE_EVENT_BYTES);
-  }
-
-  /** Puts the header before the payload that lies in the packet, and hands it over. */
-  #sendPacket(payloadBytes: number): void {
-    const header = this.#header;
-    const length = RTP_HEADER_BYTES + payloadBytes;
-    writeRtpHeader(this.#packet, header);
-    header.sequenceNumber = (header.sequenceNumber + 1) & 0xffff;
-    this.#packetsSent++;
-    if (this.#packetView.length !== length) this.#packetView = this.#packet.subarray(0, length);
-    this.#sink.packet(this.#packetView, this.#port, this.#address);
   }
 
   /**
@@ -358,19 +378,23 @@ export class SendPath {
    * clear meanwhile.
    */
   #settle(): void {
-    while (!this.#stopped && this.#marks.isPassed(this.#position)) {
-      if (this.#queue.length === 0) this.#spurtFrames = 0;
-      const name = this.#marks.shift();
-      this.#sink.event({ type: "mark", name, playedMs: this.#playedMs() });
+    const queue = this.#queue;
+    while (!this.#stopped) {
+      const name = queue.passedMark();
+      if (name === undefined) break;
+      if (queue.length === 0) this.#spurtFrames = 0;
+      this.#sink.event({ type: "mark", name, playedMs: queue.playedMs });
     }
     if (this.#stopped) return;
-    if (this.#blocked && this.#queue.length < this.#lowWater) {
-      this.#blocked = false;
-      this.#sink.event({ type: "room" });
-    }
+    if (queue.takeRoom()) this.#sink.event({ type: "room" });
     if (this.#finish !== "asked" || this.#queue.length > 0 || this.#digits.active) return;
     if (this.#stopped) return;
     this.#finish = "done";
     this.#sink.event({ type: "drained" });
   }
+}
+
+function clocksOf({ codec, telephoneEventClockRate }: SendOptions): DigitClocks {
+  const { clockRate } = codec;
+  return { clockRate, eventRate: telephoneEventClockRate ?? clockRate };
 }

@@ -18,6 +18,15 @@ import type { Millis } from "../base/units.ts";
  */
 export const RELATCH_SILENCE_MS = 2000;
 
+/** What the operator allows. */
+export interface SourceLatchOptions {
+  /**
+   * After this long without a packet of the latched source, any other address may take its place,
+   * for peers whose network changes in mid-call; 0, the default: never.
+   */
+  readonly newSourceAfter?: Millis;
+}
+
 /** What became of a packet's source. */
 export type LatchVerdict = "known" | "latched" | "refused";
 
@@ -28,14 +37,21 @@ export class SourceLatch {
   #address = "";
   #port = 0;
   #lastHeard: Millis = 0;
+  readonly #newSourceAfter: Millis;
+  #newSources = 0;
 
   /**
    * @param remote Where the SDP says that the peer is; its port need not be the source's.
    * @param signallingAddress Where the peer's SIP comes from.
    */
-  constructor(remote: SocketAddress | undefined, signallingAddress: string) {
+  constructor(
+    remote: SocketAddress | undefined,
+    signallingAddress: string,
+    { newSourceAfter = 0 }: SourceLatchOptions = {},
+  ) {
     this.#remoteAddress = remote?.address;
     this.#signallingAddress = signallingAddress;
+    this.#newSourceAfter = newSourceAfter;
   }
 
   /**
@@ -48,6 +64,7 @@ export class SourceLatch {
       return "known";
     }
     if (!this.#mayLatch(address, now)) return "refused";
+    if (this.#port !== 0 && !sameHost(address, this.#address)) this.#newSources++;
     this.#address = address;
     this.#port = port;
     this.#lastHeard = now;
@@ -76,9 +93,16 @@ export class SourceLatch {
     return this.#port;
   }
 
+  /** How many times another address took the place of a source that was silent. */
+  get newSources(): number {
+    return this.#newSources;
+  }
+
   #mayLatch(address: string, now: Millis): boolean {
     if (this.#port !== 0) {
-      return now - this.#lastHeard >= RELATCH_SILENCE_MS && sameHost(address, this.#address);
+      const silence = now - this.#lastHeard;
+      if (this.#newSourceAfter > 0 && silence >= this.#newSourceAfter) return true;
+      return silence >= RELATCH_SILENCE_MS && sameHost(address, this.#address);
     }
     return (this.#remoteAddress !== undefined && sameHost(address, this.#remoteAddress)) ||
       sameHost(address, this.#signallingAddress);

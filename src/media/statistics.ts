@@ -24,8 +24,16 @@ export interface ReceiveStatistics {
   readonly packets_refused: number;
   /** Milliseconds of audio made up for lost packets. */
   readonly concealed_ms: number;
+  /** Milliseconds of lost audio that a later packet carried too (in-band FEC). */
+  readonly recovered_ms: number;
   /** Milliseconds of silence filled in for the caller's own silence, hold, or a missing stream. */
   readonly silence_ms: number;
+  /** Milliseconds by which audio was made longer or shorter, to stay with the clock. */
+  readonly stretched_ms: number;
+  /**
+   * How much faster than ours the peer's clock runs, in parts per million; 0 until it can be told.
+   */
+  readonly drift_ppm: number;
   /** Interarrival jitter, RFC 3550 §6.4.1. */
   readonly jitter_ms: number;
 }
@@ -46,11 +54,36 @@ export interface SendStatistics {
   readonly underruns: number;
   /** Frames that left over one frame time after they were due. */
   readonly late_frames: number;
+  /** Half of the frames left this late or less; rounded up to half a millisecond. */
+  readonly late_ms_p50: number;
+  /** The same of 99 in a hundred. Above 64 ms the steps are coarse. */
+  readonly late_ms_p99: number;
   /** Largest lateness of a frame that left. */
   readonly late_ms_max: number;
-  /** Longest that the queue of the handler's audio has been. */
+  /** Length of the queue of the handler's audio now. */
+  readonly queue_ms: number;
+  /** Longest that it has been. */
   readonly queue_ms_max: number;
+  /** Frames of silence that were sent to keep the stream alive; they are among the packets. */
+  readonly keep_alive_packets: number;
+}
+
+/** How the call sounds, as far as reports and counts tell; `null`: not known. */
+export interface QualityStatistics {
+  /** From us to the peer and back, by the last report. RFC 3550 §6.4.1. */
+  readonly round_trip_ms: number | null;
+  readonly round_trip_ms_max: number | null;
+  /** Share of our packets that the peer lost. */
+  readonly remote_loss_pct: number | null;
+  /** Jitter of our packets where the peer receives them. */
+  readonly remote_jitter_ms: number | null;
+  /** Mean opinion score of what we receive, 1 to 4.41, by the E-model of ITU-T G.107. */
+  readonly mos: number | null;
+  /** The same of what the peer receives, as it reports. RFC 3611. */
+  readonly remote_mos: number | null;
+  readonly rtcp_sent: number;
+  readonly rtcp_received: number;
 }
 
 /** Audio of one call, counted. Every underrun, late frame and skip is here. */
-export type MediaStatistics = ReceiveStatistics & SendStatistics;
+export type MediaStatistics = ReceiveStatistics & SendStatistics & QualityStatistics;

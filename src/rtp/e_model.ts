@@ -43,12 +43,15 @@ interface Impairment {
 }
 
 /**
- * G.711 with concealment. It stands for all: G.113 has no narrow-band values for the wideband
- * codecs, and their losses are concealed in much the same way.
+ * G.711 with concealment, for losses by chance: G.113 appendix I. It stands for all: the values that
+ * G.113 has for G.722 belong to the wideband scale, and losses are concealed in the same way.
  */
 const CONCEALED: Impairment = { ie: 0, bpl: 25.1 };
 
-/** Opus recovers single losses from the next packet, where the peer sends that. */
+/**
+ * Opus recovers single losses from the next packet, where the peer sends that. No recommendation
+ * has a value for it: this one is ours, somewhat above G.711's.
+ */
 const RECOVERED: Impairment = { ie: 0, bpl: 35 };
 
 /** Estimates the quality of one direction. */

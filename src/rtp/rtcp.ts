@@ -19,7 +19,10 @@ const EXTENDED_REPORT = 207;
 const CNAME = 1;
 
 /** Largest compound packet that we make; what is parsed is bounded by the datagram. */
-export const RTCP_BYTES_MAX = 512;
+export const RTCP_BYTES_MAX = 1200;
+
+/** The count in a packet's header has 5 bits. */
+const COUNT_MAX = 31;
 
 /** How one source is received. §6.4.1 */
 export interface ReportBlock {
@@ -72,8 +75,8 @@ const decoder = new TextDecoder();
 /**
  * Reads a compound packet; types that are not known are skipped.
  *
- * @returns `undefined` when §A.2 refuses it: another version, a length that does not fit, or a
- * first packet that is no report.
+ * @returns `undefined` when §A.2 refuses it: another version, a length that does not fit, a first
+ * packet that is no report, or padding before the end.
  */
 export function parseRtcp(bytes: Uint8Array): readonly RtcpPacket[] | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -86,7 +89,10 @@ export function parseRtcp(bytes: Uint8Array): readonly RtcpPacket[] | undefined 
     const end = at + 4 * (view.getUint16(at + 2) + 1);
     if (first >>> 6 !== 2 || end > bytes.length) return undefined;
     if (at === 0 && type !== SENDER_REPORT && type !== RECEIVER_REPORT) return undefined;
-    const content = contentEnd(view, at, end, (first & 0x20) !== 0);
+    const isPadded = (first & 0x20) !== 0;
+    // §6.4.1: only the last one of a compound is padded
+    if (isPadded && end < bytes.length) return undefined;
+    const content = contentEnd(view, at, end, isPadded);
     if (content === undefined) return undefined;
     const parsed = parsePacket(view, { type, count: first & 0x1f, at: at + 4, end: content });
     if (parsed === undefined) return undefined;
@@ -96,13 +102,20 @@ export function parseRtcp(bytes: Uint8Array): readonly RtcpPacket[] | undefined 
   return packets.length === 0 ? undefined : packets;
 }
 
-/** Writes a compound packet. */
+/**
+ * Writes a compound packet. Texts are cut to 255 bytes of UTF-8.
+ *
+ * @throws RangeError beyond {@linkcode RTCP_BYTES_MAX}, or with more than 31 reports or sources in
+ * one packet.
+ */
 export function serializeRtcp(packets: readonly RtcpPacket[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(RTCP_BYTES_MAX);
   const view = new DataView(bytes.buffer);
   let at = 0;
   for (const packet of packets) {
     const { type, count, end } = writePacket(view, at + 4, packet);
+    if (end > bytes.length) throw new RangeError("RTCP packet is too long");
+    if (count > COUNT_MAX) throw new RangeError(`RTCP packet has ${count} entries, not up to 31`);
     view.setUint8(at, 0x80 | count);
     view.setUint8(at + 1, type);
     view.setUint16(at + 2, (end - at) / 4 - 1);
@@ -282,7 +295,9 @@ function writeReports(view: DataView, start: number, reports: readonly ReportBlo
 
 /** A text of at most 255 bytes behind its length. */
 function writeText(view: DataView, at: number, text: string): number {
-  const into = new Uint8Array(view.buffer, view.byteOffset + at + 1, 255);
+  const room = Math.min(255, view.byteLength - at - 1);
+  if (room < 0) throw new RangeError("RTCP packet is too long");
+  const into = new Uint8Array(view.buffer, view.byteOffset + at + 1, room);
   const { written } = encoder.encodeInto(text, into);
   view.setUint8(at, written);
   return at + 1 + written;

@@ -63,8 +63,8 @@ export interface ExtendedReport {
   readonly voip?: VoipMetrics;
 }
 
-/** §4.7.6: packets that were lost are made up for, standard concealment; the buffer adapts. */
-const RECEIVER_CONFIGURATION = 0b10_11_0000;
+/** §4.7.6: standard concealment; a buffer that adapts, at a rate that is not told. */
+const RECEIVER_CONFIGURATION = 0b11_11_0000;
 /** §4.7.2: so many packets in order end a burst. */
 export const GAP_PACKETS_MIN = 16;
 

@@ -46,10 +46,15 @@ export interface Reception extends ReceptionFigures {
 
 /** What the peer's reports say, and what they let us know. */
 export interface RtcpQuality {
+  /** The last one. */
   readonly roundTripMs: Millis | undefined;
+  readonly roundTripMsMin: Millis | undefined;
+  readonly roundTripMsMean: Millis | undefined;
   readonly roundTripMsMax: Millis | undefined;
   /** Share of our packets that the peer lost since the beginning, 0 to 1. */
   readonly remoteLoss: number | undefined;
+  /** The same of the time between its last two reports, in steps of 1/256. */
+  readonly remoteLossLast: number | undefined;
   readonly remoteJitterMs: Millis | undefined;
   /** MOS of a conversation, as the peer reckons. */
   readonly remoteMos: number | undefined;
@@ -70,25 +75,35 @@ const TWO_32 = 2 ** 32;
 /** A round trip above this is a peer's mistake. */
 const ROUND_TRIP_MS_MAX = 60_000;
 
+/** A round trip may be that much below zero, for a peer's clock is no finer; in 1/65536 s. */
+const CLOCK_GRAIN = 0.02 * 65_536;
+
+/** A stamp of the peer's clock, to be handed back to it. */
+interface PeerStamp {
+  readonly ssrc: number;
+  /** Middle 32 bits of an NTP time, never 0. */
+  readonly stamp: number;
+  readonly arrival: Millis;
+}
+
 /** The RTCP of one session. `sent` is the hot path: plain numbers. */
 export class RtcpSession {
   readonly #options: RtcpOptions;
   #clockRate: Hertz;
+  #extendedReports: boolean;
   #deadline: Millis;
   #packets = 0;
   #octets = 0;
   #lastTimestamp: RtpTimestamp = 0;
   #lastSentAt: Millis = -Infinity;
-  /** The peer's last sender report: the middle of its NTP time, and when it came. */
-  #senderReport = 0;
-  #senderReportAt: Millis = 0;
-  /** The peer's last reference time, likewise. RFC 3611 §4.4 */
-  #reference = 0;
-  #referenceAt: Millis = 0;
-  #peer = 0;
-  #roundTrip: Millis | undefined;
-  #roundTripMax: Millis | undefined;
+  /** Of the peer's last sender report. */
+  #senderReport: PeerStamp | undefined;
+  /** Of the peer's last reference time. RFC 3611 §4.4 */
+  #reference: PeerStamp | undefined;
+  readonly #roundTrips = new RoundTrips();
+  /** The peer's last report about us, and the share that it had lost by then. */
   #remote: ReportBlock | undefined;
+  #remoteLoss = 0;
   #remoteMos: number | undefined;
   #reportsSent = 0;
   #reportsReceived = 0;
@@ -96,13 +111,15 @@ export class RtcpSession {
   constructor(options: RtcpOptions & { readonly clockRate: Hertz }, now: Millis) {
     this.#options = options;
     this.#clockRate = options.clockRate;
+    this.#extendedReports = options.extendedReports;
     // §6.2: the first one comes after half the time
     this.#deadline = now + this.#drawInterval() / 2;
   }
 
-  /** The codec has changed. */
-  set clockRate(clockRate: Hertz) {
-    this.#clockRate = clockRate;
+  /** Codec or extensions have changed. */
+  agree(agreed: { readonly clockRate: Hertz; readonly extendedReports: boolean }): void {
+    this.#clockRate = agreed.clockRate;
+    this.#extendedReports = agreed.extendedReports;
   }
 
   /** When the next report is due. */
@@ -137,10 +154,10 @@ export class RtcpSession {
     return serializeRtcp([...this.#reports(reception, now), goodbye]);
   }
 
-  /** Takes a compound packet; `undefined` when it is none. */
+  /** Takes a compound packet; `undefined` when it is none, or our own that has come back. */
   receive(bytes: Uint8Array, now: Millis): RtcpEvent | undefined {
     const packets = parseRtcp(bytes);
-    if (packets === undefined) return undefined;
+    if (packets === undefined || this.#isOurs(packets)) return undefined;
     this.#reportsReceived++;
     for (const packet of packets) this.#take(packet, now);
     const goodbye = packets.find((packet) => packet.type === "goodbye");
@@ -150,10 +167,13 @@ export class RtcpSession {
   quality(): RtcpQuality {
     const remote = this.#remote;
     return {
-      roundTripMs: this.#roundTrip,
-      roundTripMsMax: this.#roundTripMax,
-      remoteLoss: remote === undefined ? undefined : this.#remoteLossOf(remote),
-      remoteJitterMs: remote === undefined ? undefined : remote.jitter * 1000 / this.#clockRate,
+      roundTripMs: this.#roundTrips.last,
+      roundTripMsMin: this.#roundTrips.least,
+      roundTripMsMean: this.#roundTrips.mean,
+      roundTripMsMax: this.#roundTrips.most,
+      remoteLoss: remote && this.#remoteLoss,
+      remoteLossLast: remote && remote.fractionLost / 256,
+      remoteJitterMs: remote && remote.jitter * 1000 / this.#clockRate,
       remoteMos: this.#remoteMos,
       reportsSent: this.#reportsSent,
       reportsReceived: this.#reportsReceived,
@@ -161,8 +181,10 @@ export class RtcpSession {
   }
 
   /**
-   * §6.3.1: from a half to one and a half. Two members do not become more, so that nothing is
-   * reconsidered, and nothing has to make up for that.
+   * §6.3.1: from a half to one and a half.
+   *
+   * DEVIATION §6.3.1: not divided by e - 3/2, which makes up for what §6.3.6 puts off while members
+   * come; two of them stay two, and nothing is put off.
    */
   #drawInterval(): Millis {
     return this.#options.interval * (0.5 + randomUint32(this.#options.random) / TWO_32);
@@ -190,26 +212,27 @@ export class RtcpSession {
 
   #reportBlock(reception: Reception, now: Millis): ReportBlock {
     const { ssrc, fractionLost, cumulativeLost, highestSequence, jitter } = reception;
-    const hasReport = this.#senderReport !== 0 && ssrc === this.#peer;
+    const heard = this.#senderReport?.ssrc === ssrc ? this.#senderReport : undefined;
     return {
       ssrc,
       fractionLost,
       cumulativeLost,
       highestSequence,
       jitter,
-      lastSenderReport: hasReport ? this.#senderReport : 0,
-      delaySinceLast: hasReport ? shortInterval(now - this.#senderReportAt) : 0,
+      lastSenderReport: heard?.stamp ?? 0,
+      delaySinceLast: heard === undefined ? 0 : shortInterval(now - heard.arrival),
     };
   }
 
   #extended(reception: Reception | undefined, now: Millis): readonly RtcpPacket[] {
-    const { ssrc, extendedReports } = this.#options;
+    const { ssrc } = this.#options;
     const voip = reception?.voip;
-    if (!extendedReports) return [];
-    const delays = this.#reference === 0 ? [] : [{
-      ssrc: this.#peer,
-      lastReference: this.#reference,
-      delaySinceLast: shortInterval(now - this.#referenceAt),
+    if (!this.#extendedReports) return [];
+    const heard = this.#reference;
+    const delays = heard === undefined ? [] : [{
+      ssrc: heard.ssrc,
+      lastReference: heard.stamp,
+      delaySinceLast: shortInterval(now - heard.arrival),
     }];
     // Who only receives learns the round trip by its reference time
     const isSender = now - this.#lastSentAt < 2 * this.#options.interval;
@@ -227,25 +250,22 @@ export class RtcpSession {
   #take(packet: RtcpPacket, now: Millis): void {
     switch (packet.type) {
       case "senderReport":
-        this.#peer = packet.ssrc;
-        this.#senderReport = middleOf(packet.ntp);
-        this.#senderReportAt = now;
+        this.#senderReport = peerStamp(packet.ssrc, packet.ntp, now);
         return this.#takeReports(packet.reports, now);
       case "receiverReport":
-        this.#peer = packet.ssrc;
         return this.#takeReports(packet.reports, now);
       case "extendedReport": {
         const { referenceTime, delays, voip } = packet;
         if (referenceTime !== undefined) {
-          this.#reference = middleOf(referenceTime);
-          this.#referenceAt = now;
+          this.#reference = peerStamp(packet.ssrc, referenceTime, now);
         }
         for (const { ssrc, lastReference, delaySinceLast } of delays) {
           if (ssrc === this.#options.ssrc) this.#measure(lastReference, delaySinceLast, now);
         }
-        if (voip?.ssrc === this.#options.ssrc && voip.mosConversational <= 50) {
-          this.#remoteMos = voip.mosConversational / 10;
-        }
+        if (voip?.ssrc !== this.#options.ssrc) return;
+        // RFC 3611 §4.7.5: from 1 to 5, or not known
+        const { mosConversational: mos } = voip;
+        if (mos >= 10 && mos <= 50) this.#remoteMos = mos / 10;
       }
     }
   }
@@ -254,6 +274,9 @@ export class RtcpSession {
     for (const report of reports) {
       if (report.ssrc !== this.#options.ssrc) continue;
       this.#remote = report;
+      this.#remoteLoss = this.#packets === 0
+        ? 0
+        : Math.min(1, Math.max(0, report.cumulativeLost) / this.#packets);
       this.#measure(report.lastSenderReport, report.delaySinceLast, now);
     }
   }
@@ -261,17 +284,17 @@ export class RtcpSession {
   /** §6.4.1: the round trip is the time since we sent, less the time that the peer had it. */
   #measure(sentAt: number, held: number, now: Millis): void {
     if (sentAt === 0) return;
-    const units = (middleOf(this.#ntp(now)) - sentAt - held) >>> 0;
-    // A little below zero: clocks are not finer than that
-    const roundTrip = units > 0xffff_0000 ? 0 : units * 1000 / 65_536;
-    if (roundTrip > ROUND_TRIP_MS_MAX) return;
-    this.#roundTrip = roundTrip;
-    this.#roundTripMax = Math.max(this.#roundTripMax ?? 0, roundTrip);
+    // Wraps every 18 hours; what is left is a little above zero, or a mistake
+    const units = (middleOf(this.#ntp(now)) - sentAt - held) | 0;
+    if (units < -CLOCK_GRAIN) return;
+    const roundTrip = Math.max(0, units) * 1000 / 65_536;
+    if (roundTrip <= ROUND_TRIP_MS_MAX) this.#roundTrips.add(roundTrip);
   }
 
-  #remoteLossOf({ cumulativeLost }: ReportBlock): number {
-    if (this.#packets === 0) return 0;
-    return Math.min(1, Math.max(0, cumulativeLost) / this.#packets);
+  /** §8.2: a peer that sends everything back, or a loop. */
+  #isOurs(packets: readonly RtcpPacket[]): boolean {
+    const [first] = packets;
+    return first !== undefined && first.type !== "goodbye" && first.ssrc === this.#options.ssrc;
   }
 
   #ntp(now: Millis): NtpTime {
@@ -280,6 +303,45 @@ export class RtcpSession {
     const fraction = Math.floor((milliseconds / 1000 - seconds) * TWO_32);
     return { seconds: (seconds + NTP_EPOCH) >>> 0, fraction: fraction >>> 0 };
   }
+}
+
+/** Round trips so far; each figure is `undefined` before the first. */
+class RoundTrips {
+  #last: Millis | undefined;
+  #least: Millis | undefined;
+  #most: Millis | undefined;
+  #sum = 0;
+  #count = 0;
+
+  add(roundTrip: Millis): void {
+    this.#last = roundTrip;
+    this.#least = Math.min(this.#least ?? roundTrip, roundTrip);
+    this.#most = Math.max(this.#most ?? roundTrip, roundTrip);
+    this.#sum += roundTrip;
+    this.#count++;
+  }
+
+  get last(): Millis | undefined {
+    return this.#last;
+  }
+
+  get least(): Millis | undefined {
+    return this.#least;
+  }
+
+  get most(): Millis | undefined {
+    return this.#most;
+  }
+
+  get mean(): Millis | undefined {
+    return this.#count === 0 ? undefined : this.#sum / this.#count;
+  }
+}
+
+/** Keeps a stamp of the peer. A clock that stands at 0 has none to hand back. §6.4.1 */
+function peerStamp(ssrc: number, ntp: NtpTime, arrival: Millis): PeerStamp | undefined {
+  const stamp = middleOf(ntp);
+  return stamp === 0 ? undefined : { ssrc, stamp, arrival };
 }
 
 /** The middle 32 bits of an NTP time: units of 1/65536 s. §4 */

@@ -8,10 +8,12 @@
  * @module
  */
 
+import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { NaptrRecord, SrvRecord } from "../base/dns_record.ts";
 import type { HashName } from "../base/hash.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
+import type { SrtpCrypto } from "../rtp/srtp_crypto.ts";
 import type { Millis } from "../base/units.ts";
 
 /** A bound UDP socket. */
@@ -196,6 +198,18 @@ export interface ChildProcess {
   destroyPipes(): void;
 }
 
+/** A file that is being written. */
+export interface FileWriter {
+  /**
+   * Writes all of `data`, which is not to change meanwhile. What is left out before it reads as
+   * zeros. Rejects with a `FileError`; some of it may have been written then.
+   *
+   * @param position Bytes from the beginning of the file.
+   */
+  write(data: Uint8Array, position: number): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** A timer that has not fired yet. */
 export interface Timer {
   cancel(): void;
@@ -235,12 +249,23 @@ export interface Runtime {
     options: StreamConnectOptions,
     events: StreamEvents,
   ): Promise<StreamConnection | undefined>;
+  /** Loads codecs and detectors that come as WebAssembly; what is loaded already takes no time. */
+  loadAudioLibraries(
+    which: { readonly opus: boolean; readonly voiceDetector: boolean },
+  ): Promise<AudioLibraries>;
+  /** What encrypts RTP. */
+  readonly srtpCrypto: SrtpCrypto;
   /** Lower-case hexadecimal. */
   hash(name: HashName, text: string): string;
   spawn(options: ProcessOptions): ChildProcess;
   /** Rejects with an `Error` whose message names the file. */
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, data: Uint8Array): Promise<void>;
+  /**
+   * Makes a new file, and the folders that it lies in. Rejects with a `FileError`: its code is
+   * `EEXIST` when there is one of that name.
+   */
+  openFile(path: string): Promise<FileWriter>;
   /**
    * When a file was last changed, since 1970. Rejects with an `Error` whose message names the file.
    */
@@ -266,6 +291,18 @@ export class BindError extends Error {
   constructor(code: string, message: string) {
     super(message);
     this.name = "BindError";
+    this.code = code;
+  }
+}
+
+/** A file that cannot be made or written; the message names it, and says why. */
+export class FileError extends Error {
+  /** errno name, such as `ENOSPC`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "FileError";
     this.code = code;
   }
 }

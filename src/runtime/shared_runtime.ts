@@ -10,12 +10,14 @@ import type { Millis } from "../base/units.ts";
 import { spawnChild } from "./child_process.ts";
 import { connectStream } from "./connect_stream.ts";
 import { hash } from "./digest_hash.ts";
-import { modifiedAt, readFile, writeFile } from "./files.ts";
+import { modifiedAt, openFile, readFile, writeFile } from "./files.ts";
 import { listenStream } from "./listen_stream.ts";
 import { localAddressTowards } from "./local_address.ts";
 import { createNames } from "./names.ts";
 import type { NextTurn } from "./pipe_drain.ts";
 import type { Runtime, RuntimeOptions, Timer } from "./ports.ts";
+import { srtpCrypto } from "./srtp_crypto.ts";
+import { loadAudioLibraries } from "./wasm/load_audio_libraries.ts";
 
 /** Makes a runtime of the shared parts and the few that differ. */
 export function sharedRuntime(
@@ -35,9 +37,12 @@ export function sharedRuntime(
     listenStream: (options, events) => listenStream(options, events),
     connectStream: (options, events) => connectStream(options, events, random),
     hash,
+    loadAudioLibraries,
+    srtpCrypto,
     spawn: (options) => spawnChild(options, nextTurn),
     readFile,
     writeFile,
+    openFile,
     modifiedAt,
     localAddressTowards,
   };

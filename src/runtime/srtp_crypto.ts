@@ -8,11 +8,12 @@
  */
 
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import type { SrtpCrypto } from "../rtp/srtp_crypto.ts";
 
 const GCM_OPTIONS = { authTagLength: 16 };
 
-/** AES and HMAC-SHA1 on ranges of packets, as `SrtpCrypto` of `src/rtp` wants them. */
-export const srtpCrypto = {
+/** AES and HMAC-SHA1 on ranges of packets. */
+export const srtpCrypto: SrtpCrypto = {
   /** Encrypts or decrypts `bytes` in place with AES in counter mode. */
   applyCounterMode(key: Uint8Array, iv: Uint8Array, bytes: Uint8Array): void {
     const name = key.length === 32 ? "aes-256-ctr" : "aes-128-ctr";

@@ -51,3 +51,68 @@ describe("concealment of lost audio", () => {
     expect(levelOf(made(concealment, 160))).toBe(-Infinity);
   });
 });
+
+describe("joins of made-up audio and silence", () => {
+  /** The largest step from one sample to the next, over pieces that were played in a row. */
+  function stepMax(...pieces: Int16Array[]): number {
+    let last = pieces[0]?.[0] ?? 0;
+    let max = 0;
+    for (const piece of pieces) {
+      for (const sample of piece) {
+        max = Math.max(max, Math.abs(sample - last));
+        last = sample;
+      }
+    }
+    return max;
+  }
+
+  test("what a codec makes up fades by 60 ms, and what comes after rises without a click", () => {
+    for (const lost of [80, 160, 320, 480]) {
+      const concealment = afterTone();
+      const sound = tone(250, 200, 8000);
+      const made = sound.slice(480, 480 + lost);
+      const next = sound.slice(480 + lost);
+      concealment.fade(made, lost);
+      expect(concealment.left).toBe(480 - lost);
+      concealment.good(next, next.length);
+      expect(stepMax(sound.subarray(0, 480), made, next) < stepMax(sound) * 1.5).toBe(true);
+      expect(levelOf(next.subarray(40))).toBeCloseTo(levelOf(sound), 0);
+    }
+  });
+
+  test("audio ends in silence, and rises from it, without a click", () => {
+    const concealment = new Concealment(8000);
+    const sound = tone(250, 61, 8000);
+    concealment.good(sound.slice(), sound.length);
+    const silence = new Int16Array(160);
+    concealment.end(silence, 160);
+    const next = tone(250, 61, 8000).slice(8);
+    concealment.good(next, next.length);
+    expect(stepMax(sound, silence, next) < stepMax(sound) * 1.5).toBe(true);
+    expect(levelOf(silence.subarray(40))).toBe(-Infinity);
+    expect(levelOf(silence.subarray(0, 40)) > -40).toBe(true);
+  });
+
+  test("the first sound of all is left as it is", () => {
+    const concealment = new Concealment(8000);
+    concealment.end(new Int16Array(160), 160);
+    const sound = tone(250, 20, 8000);
+    const first = sound.slice();
+    concealment.good(first, 160);
+    expect(first).toEqual(sound);
+  });
+
+  test("at any rate, from frames of any length, nothing is out of the past that is kept", () => {
+    for (const rate of [8000, 11_025, 16_000, 44_100, 48_000]) {
+      const concealment = new Concealment(rate);
+      for (const length of [1, 7, Math.round(rate / 100), Math.round(rate / 50), rate / 5]) {
+        for (let count = 0; count < 20; count++) {
+          concealment.good(new Int16Array(length + 3).fill(4000), length);
+        }
+        const out = made(concealment, Math.round(rate / 500));
+        expect(out.every((sample) => sample > 3000 && sample <= 4000)).toBe(true);
+        concealment.good(new Int16Array(10).fill(4000), 10);
+      }
+    }
+  });
+});

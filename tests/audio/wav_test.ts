@@ -1,6 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { SeededRandom } from "../../src/base/random.ts";
-import { parseWav, serializeWav, WavError } from "../../src/audio/wav.ts";
+import {
+  parseWav,
+  serializeWav,
+  WAV_DATA_BYTES_MAX,
+  WAV_HEADER_BYTES,
+  WavError,
+  writeWavHeader,
+} from "../../src/audio/wav.ts";
 
 interface WavOptions {
   readonly tag: number;
@@ -146,5 +153,34 @@ describe("writing WAV files", () => {
     const bytes = serializeWav(samples, 16000);
     expect(bytes).toHaveLength(52);
     expect(parseWav(bytes)).toEqual({ sampleRate: 16000, channels: 1, samples });
+  });
+
+  test("two channels in turn behind a header", () => {
+    const file = new Uint8Array(WAV_HEADER_BYTES + 8);
+    writeWavHeader(file, { rate: 48_000, channels: 2, dataBytes: 8 });
+    expect([...file.subarray(0, WAV_HEADER_BYTES)]).toEqual([
+      ...ascii("RIFF"),
+      ...le(44, 4),
+      ...ascii("WAVEfmt "),
+      ...le(16, 4),
+      ...le(1, 2),
+      ...le(2, 2),
+      ...le(48_000, 4),
+      ...le(192_000, 4),
+      ...le(4, 2),
+      ...le(16, 2),
+      ...ascii("data"),
+      ...le(8, 4),
+    ]);
+    file.set([2, 0, 4, 0, 251, 255, 251, 255], WAV_HEADER_BYTES);
+    const samples = new Int16Array([3, -5]);
+    expect(parseWav(file)).toEqual({ sampleRate: 48_000, channels: 2, samples });
+  });
+
+  test("as many bytes as 32 bits can tell of", () => {
+    const header = new Uint8Array(WAV_HEADER_BYTES);
+    writeWavHeader(header, { rate: 8000, channels: 2, dataBytes: WAV_DATA_BYTES_MAX });
+    expect([...header.subarray(4, 8)]).toEqual([255, 255, 255, 255]);
+    expect([...header.subarray(40)]).toEqual(le(2 ** 32 - 37, 4));
   });
 });

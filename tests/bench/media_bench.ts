@@ -36,6 +36,7 @@ for (let index = 0; index < SESSIONS; index++) {
     {
       audio: (pcm) => void session.write(pcm, now),
       packet: () => void sent++,
+      report: () => {},
       event: () => {},
     },
     0,

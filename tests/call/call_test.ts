@@ -215,7 +215,7 @@ describe("handler of a call", () => {
       body: new TextEncoder().encode("Signal=5\r\nDuration=100\r\n"),
       contentType: "application/dtmf-relay",
     });
-    const key = { type: "dtmf", digit: "5", durationMs: 100 } as const;
+    const key = { type: "dtmf", digit: "5", durationMs: 100, source: "rfc4733" } as const;
     expect(call.mediaEvent(key, 1000)).toHaveLength(1);
     expect(call.info(info, 1100)).toEqual([]);
     expect(call.mediaEvent(key, 1300)).toHaveLength(1);
@@ -224,7 +224,12 @@ describe("handler of a call", () => {
 
   test("hears of digits, marks and clears", () => {
     const call = upCall();
-    const [dtmf] = call.mediaEvent({ type: "dtmf", digit: "5", durationMs: 99.6 }, 50);
+    const [dtmf] = call.mediaEvent({
+      type: "dtmf",
+      digit: "5",
+      durationMs: 99.6,
+      source: "rfc4733",
+    }, 50);
     expect(dtmf).toEqual({
       type: "send_event",
       event: { event: "dtmf", digit: "5", duration_ms: 100, source: "rfc4733" },

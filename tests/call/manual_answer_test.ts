@@ -96,7 +96,10 @@ describe("a route with answer: manual", () => {
 
   test("tells keys and marks before the answer, and misses no RTP", () => {
     const call = startedCall(MANUAL);
-    const key = call.mediaEvent({ type: "dtmf", digit: "1", durationMs: 100 }, 50);
+    const key = call.mediaEvent(
+      { type: "dtmf", digit: "1", durationMs: 100, source: "rfc4733" },
+      50,
+    );
     expect(events(key)).toMatchObject([{ event: "dtmf" }]);
     expect(events(call.mediaEvent({ type: "mark", name: "a", playedMs: 20 }, 60))).toHaveLength(1);
   });

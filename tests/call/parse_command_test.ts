@@ -12,6 +12,7 @@ describe("commands of a handler", () => {
     const commands = [
       { command: "clear" },
       { command: "mark", name: "a" },
+      { command: "dtmf", digits: "12#w,*A", duration_ms: 160 },
       { command: "answer" },
       { command: "ring" },
       { command: "reject", status: 486, reason: "Besetzt" },
@@ -25,8 +26,8 @@ describe("commands of a handler", () => {
 
   test("that nobody knows are answered with those that there are", () => {
     expect(read({ command: "dance" })).toBe(
-      'Unknown command "dance", send clear, mark, answer, ring, reject, hold, resume, ' +
-        "transfer or hangup",
+      'Unknown command "dance", send clear, mark, dtmf, record, answer, ring, reject, ' +
+        "hold, resume, transfer or hangup",
     );
     for (const value of [null, 7, [], "clear", {}]) expect(typeof read(value)).toBe("string");
   });
@@ -35,6 +36,32 @@ describe("commands of a handler", () => {
     expect(read({ command: "reject" })).toEqual({ command: "reject", status: 603 });
     for (const status of [200, 302, 399, 700, 486.5, "486", null]) {
       expect(read({ command: "reject", status })).toMatch(/from 400 to 699/);
+    }
+  });
+
+  test("press keys of 0-9, *, #, A-D with pauses, for 160 ms unless they say another length", () => {
+    expect(read({ command: "dtmf", digits: "1dW,#" })).toEqual({
+      command: "dtmf",
+      digits: "1Dw,#",
+      duration_ms: 160,
+    });
+    for (const digits of ["", "x", "1 2", "1\r\n", "w,", 12, undefined, "1".repeat(65)]) {
+      expect(read({ command: "dtmf", digits })).toMatch(/"digits" of a dtmf must be/);
+    }
+    for (const duration_ms of [40, 2000]) {
+      expect(read({ command: "dtmf", digits: "1", duration_ms })).toMatchObject({ duration_ms });
+    }
+    for (const duration_ms of [39, 2001, NaN, "160", null]) {
+      expect(read({ command: "dtmf", digits: "1", duration_ms })).toMatch(/from 40 to 2000/);
+    }
+  });
+
+  test("begin, interrupt and end the recording", () => {
+    for (const action of ["start", "pause", "resume", "stop"]) {
+      expect(read({ command: "record", action })).toEqual({ command: "record", action });
+    }
+    for (const action of ["", "START", "toString", 1, null, undefined]) {
+      expect(read({ command: "record", action })).toMatch(/"action" of a record must be start/);
     }
   });
 

@@ -5,7 +5,7 @@ import { findSound, levelDbfs } from "../../src/audio/similarity.ts";
 import { tone } from "../../src/audio/tone.ts";
 import { serializeWav } from "../../src/audio/wav.ts";
 import type { CallRecord } from "../../src/call/call_record.ts";
-import { QUEUE_MS_MAX } from "../../src/media/send_path.ts";
+import { QUEUE_MS_MAX } from "../../src/media/handler_queue.ts";
 import { callRoom, RATE } from "../support/caller.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 import { childrenOf, openDescriptors, processesWith } from "../support/processes.ts";

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { type DigitPacket, DigitSender } from "../../src/media/digit_sender.ts";
+import { TelephoneEventReceiver, writeTelephoneEvent } from "../../src/rtp/telephone_event.ts";
 import { Harness } from "./session_harness.ts";
 import type { SentPacket } from "./session_harness.ts";
 
@@ -113,5 +115,92 @@ describe("RFC 4733 §2.5.1 sending digits", () => {
       ...[320, 320, 320],
       ...[65535, 65535, 65535],
     ]);
+  });
+
+  test("w and , are pauses between digits, also before the first", () => {
+    const harness = new Harness();
+    harness.session.sendDigits("1w2,3", 80, 0);
+    harness.runUntil(10_000);
+    const starts = keysOf(harness).filter(({ marker }) => marker);
+    // 80 ms, the gap of 80 ms, and the pause
+    expect(starts.map(({ code, at }) => [code, at])).toEqual([[1, 0], [2, 660], [3, 2820]]);
+    expect(harness.eventsOf("digitsSent")).toHaveLength(1);
+    const before = new Harness();
+    before.session.sendDigits("w1", 80, 0);
+    before.runUntil(10_000);
+    expect(keysOf(before)[0]?.at).toBe(500);
+  });
+
+  test("one that is dropped with its payload type is reported as over", () => {
+    const harness = new Harness();
+    harness.session.sendDigits("123", 100, 0);
+    harness.runUntil(50);
+    harness.session.renegotiate({ telephoneEventPayloadType: -1 }, 50);
+    harness.runUntil(1000);
+    expect(keysOf(harness)).toHaveLength(3);
+    expect(harness.eventsOf("digitsSent")).toMatchObject([{ at: 50 }]);
+  });
+});
+
+describe("RFC 4733 §2.5.1.3 digits on other clocks", () => {
+  function pressed(
+    clocks: { clockRate: number; eventRate: number },
+    duration: number,
+  ): DigitPacket[] {
+    const sender = new DigitSender(clocks);
+    sender.push("5", duration);
+    const packets: DigitPacket[] = [];
+    for (let frame = 0; sender.active && frame < 1000; frame++) {
+      const units = frame * 20 * clocks.clockRate / 1000;
+      const packet = sender.next((0xffff_0000 + units) >>> 0, 20);
+      if (packet !== undefined) packets.push({ ...packet });
+    }
+    return packets;
+  }
+
+  test("a digit that is longer than a packet can say goes on in segments, and is one press", () => {
+    const packets = pressed({ clockRate: 48_000, eventRate: 48_000 }, 2000);
+    expect(packets.filter(({ marker }) => marker)).toHaveLength(1);
+    const segments = [...new Set(packets.map(({ timestamp }) => timestamp))];
+    expect(segments).toEqual([0xffff_0000, 0xffff_0000 + 0xffff]);
+    expect(packets.every(({ duration }) => duration <= 0xffff)).toBe(true);
+    expect(packets.filter(({ end }) => end).map(({ duration }) => duration)).toEqual(
+      Array(3).fill(96_000 - 65_535),
+    );
+    const receiver = new TelephoneEventReceiver(48_000);
+    const payload = new Uint8Array(4);
+    const heard = packets.flatMap((packet, at) => {
+      writeTelephoneEvent(payload, 0, packet);
+      return receiver.receive(payload, 0, 4, packet.timestamp, at * 20) ?? [];
+    });
+    expect(heard).toEqual([{ digit: "5", durationMs: 2000 }]);
+  });
+
+  test("durations have the clock of the events, timestamps that of the stream", () => {
+    const packets = pressed({ clockRate: 48_000, eventRate: 8000 }, 100);
+    expect(packets.map(({ duration }) => duration)).toEqual([160, 320, 480, 640, 800, 800, 800]);
+    expect(packets.map(({ end }) => Number(end))).toEqual([0, 0, 0, 0, 1, 1, 1]);
+  });
+
+  test("a change of the clock brings the digit to its end, not to another one", () => {
+    const sender = new DigitSender({ clockRate: 8000, eventRate: 8000 });
+    sender.push("57", 400);
+    const packets: DigitPacket[] = [];
+    let timestamp = 1000;
+    for (let frame = 0; frame < 60; frame++) {
+      if (frame === 5) sender.clocks = { clockRate: 48_000, eventRate: 48_000 };
+      const packet = sender.next(timestamp, 20);
+      if (packet !== undefined) packets.push({ ...packet });
+      timestamp += frame < 5 ? 160 : 960;
+    }
+    const first = packets.filter(({ code }) => code === 5);
+    expect(new Set(first.map((packet) => packet.timestamp)).size).toBe(1);
+    expect(first.map(({ duration }) => duration)).toEqual([
+      ...[160, 320, 480, 640, 800],
+      ...[800, 800, 800],
+    ]);
+    expect(first.filter(({ end }) => end)).toHaveLength(3);
+    const last = packets.at(-1) as DigitPacket;
+    expect([last.code, last.duration, last.end]).toEqual([7, 400 * 48, true]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { PCMA, PCMU } from "../../src/audio/g711.ts";
-import { HIGH_WATER_MS, LOW_WATER_MS } from "../../src/media/send_path.ts";
+import { HIGH_WATER_MS, LOW_WATER_MS } from "../../src/media/handler_queue.ts";
 import { Harness, levelOfIndex, pcmOf, PEER, voice } from "./session_harness.ts";
 import type { SentPacket } from "./session_harness.ts";
 
@@ -261,25 +261,29 @@ describe("send path: marks, clear and the played truth", () => {
     harness.session.mark("end", 0);
     harness.runUntil(105);
     const cleared = harness.session.clear(105);
-    expect(cleared).toEqual({ playedMs: 120, droppedMs: 880 });
-    expect(harness.eventsOf("mark")).toMatchObject([{ name: "end", playedMs: 120, at: 105 }]);
+    expect(cleared).toEqual({ playedMs: 125, droppedMs: 875 });
+    expect(harness.eventsOf("mark")).toMatchObject([{ name: "end", playedMs: 125, at: 105 }]);
     harness.runUntil(2000);
-    expect(harness.sent).toHaveLength(6);
-    expect(harness.session.statistics()).toMatchObject({ played_ms: 120, dropped_ms: 880 });
+    expect(harness.sent).toHaveLength(7);
+    const heard = harness.sent.flatMap((packet) => samplesOf(packet)).filter((value) => value > 0);
+    expect(heard).toHaveLength(125 * 8);
+    expect(harness.session.statistics()).toMatchObject({ played_ms: 125, dropped_ms: 875 });
   });
 
-  test("after a clear the next audio leaves within a frame, with a marker and the next number", () => {
+  test("after a clear the next audio leaves within a frame, behind the fade-out", () => {
     const harness = new Harness();
     harness.write(8000);
     harness.runUntil(105);
     harness.session.clear(105);
-    harness.write(320, 5000);
+    harness.write(280, 5000);
     harness.runUntil(500);
     expect(instants(harness).slice(5)).toEqual([100, 120, 140]);
-    expect(markers(harness).slice(5)).toEqual([false, true, false]);
+    expect(markers(harness).slice(5)).toEqual([false, false, false]);
     expect(timestamps(harness).slice(5)).toEqual([800, 960, 1120]);
     expect(sequenceSteps(harness).every((step) => step === 1)).toBe(true);
-    expect((samplesOf(harness.sent[6] as SentPacket)[0] as number) > 4000).toBe(true);
+    const first = samplesOf(harness.sent[6] as SentPacket);
+    expect(first.slice(0, 40).every((sample) => sample < 1000)).toBe(true);
+    expect(first.slice(40).every((sample) => sample > 4000)).toBe(true);
   });
 
   test("clear drops half a sample too, and makes room", () => {
@@ -290,7 +294,9 @@ describe("send path: marks, clear and the played truth", () => {
     expect(harness.eventsOf("room")).toHaveLength(1);
     harness.runUntil(20);
     harness.session.write(pcmOf(160, levelOfIndex(3)), 20);
-    expect(samplesOf(harness.sent[1] as SentPacket)).toEqual(Array(160).fill(levelOfIndex(3)));
+    harness.runUntil(40);
+    const after = samplesOf(harness.sent[2] as SentPacket);
+    expect(after).toEqual(Array(160).fill(levelOfIndex(3)));
   });
 
   test("finish is answered once everything is sent, or at once when all is", () => {
@@ -310,7 +316,8 @@ describe("send path: marks, clear and the played truth", () => {
     harness.write(8000);
     harness.session.finish(0);
     harness.session.clear(0);
-    expect(harness.eventsOf("drained")).toHaveLength(1);
+    harness.runUntil(500);
+    expect(harness.eventsOf("drained")).toMatchObject([{ at: 20 }]);
   });
 
   test("the handler may write and clear from inside an event", () => {

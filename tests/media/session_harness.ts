@@ -10,6 +10,7 @@ import { SeededRandom } from "../../src/base/random.ts";
 import type { Millis } from "../../src/base/units.ts";
 import { MediaSession } from "../../src/media/media_session.ts";
 import type { MediaEvent, MediaOptions } from "../../src/media/media_session.ts";
+import type { OutgoingReport } from "../../src/media/rtcp_exchange.ts";
 import { emptyRtpHeader, parseRtp, writeRtpHeader } from "../../src/rtp/packet.ts";
 import type { RtpHeader } from "../../src/rtp/packet.ts";
 
@@ -28,6 +29,7 @@ export class Harness {
   readonly session: MediaSession;
   readonly sent: SentPacket[] = [];
   readonly events: (MediaEvent & { at: Millis })[] = [];
+  readonly reports: (OutgoingReport & { readonly at: Millis })[] = [];
   /** Samples given to the handler. */
   readonly heard: number[] = [];
   /** Instants and lengths of what was given to the handler. */
@@ -68,6 +70,7 @@ export class Harness {
           if (!parseRtp(bytes, header)) throw new Error("The session sent what is no RTP");
           this.sent.push({ at: this.now, header, bytes: bytes.slice(), port, address });
         },
+        report: (report) => void this.reports.push({ at: this.now, ...report }),
         event: (event) => {
           this.events.push({ ...event, at: this.now });
           this.onEvent(event);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { SourceLatch } from "../../src/media/source_latch.ts";
 import { Harness, PEER, rtp, voice } from "./session_harness.ts";
 
 const STRANGER = { address: "203.0.113.66", port: 40000 };
@@ -123,5 +124,36 @@ describe("source latch: where ours goes", () => {
     harness.write(160);
     expect(harness.sent[0]?.port).toBe(45000);
     expect(harness.eventsOf("latched")).toHaveLength(1);
+  });
+});
+
+describe("source latch: a peer that comes from elsewhere after a silence", () => {
+  test("is taken once the silence was long enough, and heard alone from then on", () => {
+    const latch = new SourceLatch(PEER, SIGNALLING.address, { newSourceAfter: 5000 });
+    expect(latch.accept(PEER.port, PEER.address, 0)).toBe("latched");
+    expect(latch.accept(STRANGER.port, STRANGER.address, 4999)).toBe("refused");
+    expect(latch.accept(STRANGER.port, STRANGER.address, 5000)).toBe("latched");
+    expect(latch.newSources).toBe(1);
+    expect(latch.accept(PEER.port, PEER.address, 5020)).toBe("refused");
+    expect(latch.accept(STRANGER.port, STRANGER.address, 5020)).toBe("known");
+  });
+
+  test("is no stranger before the first packet: only the SDP and the signalling may begin", () => {
+    const latch = new SourceLatch(PEER, SIGNALLING.address, { newSourceAfter: 5000 });
+    expect(latch.accept(STRANGER.port, STRANGER.address, 60_000)).toBe("refused");
+    expect(latch.newSources).toBe(0);
+  });
+
+  test("is refused for ever unless the operator allows it", () => {
+    const latch = new SourceLatch(PEER, SIGNALLING.address);
+    latch.accept(PEER.port, PEER.address, 0);
+    expect(latch.accept(STRANGER.port, STRANGER.address, 1e9)).toBe("refused");
+  });
+
+  test("another port of the same address is no new source, and waits no longer than ever", () => {
+    const latch = new SourceLatch(PEER, SIGNALLING.address, { newSourceAfter: 60_000 });
+    latch.accept(PEER.port, PEER.address, 0);
+    expect(latch.accept(45_000, PEER.address, 2000)).toBe("latched");
+    expect(latch.newSources).toBe(0);
   });
 });

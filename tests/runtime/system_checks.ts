@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, utimesSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import { FileError } from "../../src/runtime/ports.ts";
 import { type Check, holds, rejection, same, wait } from "./check.ts";
 
 /** Checks of clock, timers, randomness, files and names. */
@@ -61,6 +62,24 @@ export const SYSTEM_CHECKS: Readonly<Record<string, Check>> = {
     same((await rejection(runtime.modifiedAt(missing))).message, error.message);
     const unwritable = await rejection(runtime.writeFile(folder, new Uint8Array(1)));
     holds(unwritable.message.includes(folder), "the error names the file");
+    rmSync(folder, { recursive: true });
+  },
+
+  "files: are made anew with their folders, and written at any place": async (runtime) => {
+    const folder = mkdtempSync(join(tmpdir(), "voicegw-"));
+    const path = join(folder, "deep", "er", "a.bin");
+    const file = await runtime.openFile(path);
+    await file.write(new Uint8Array([7, 8, 9]), 4);
+    await file.write(new Uint8Array([1, 2]), 0);
+    await file.write(new Uint8Array([5]).subarray(1), 9);
+    await file.close();
+    same([...readFileSync(path)], [1, 2, 0, 0, 7, 8, 9]);
+    const taken = await rejection(runtime.openFile(path));
+    holds(taken instanceof FileError && taken.code === "EEXIST", "a file that is there is kept");
+    same(readFileSync(path).length, 7);
+    const below = await rejection(runtime.openFile(join(path, "b.bin")));
+    holds(below instanceof FileError && below.message.includes("b.bin"), "the error names it");
+    await rejection(file.write(new Uint8Array(1), 0));
     rmSync(folder, { recursive: true });
   },
 

@@ -199,6 +199,7 @@ export class BadLinkCall {
           const from = { port: PORTS[name], address: flowOf(name).local.address };
           this.#links[peer].push({ bytes: bytes.slice(), ...from }, this.#clock());
         },
+        report: () => {},
         event: (event) => this.#mediaEvent(name, event),
       },
       now,

@@ -1,0 +1,99 @@
+/**
+ * What the parts of a media session take of its options.
+ *
+ * @module
+ */
+
+import type { AudioCodec } from "../audio/codec.ts";
+import { createCodec } from "../audio/codec_table.ts";
+import type { SocketAddress } from "../base/socket_address.ts";
+import { sameSocketAddress } from "../base/socket_address.ts";
+import type { Hertz, Millis } from "../base/units.ts";
+import type { MediaDirection, MediaOptions } from "./media_contract.ts";
+import { Protection } from "./protection.ts";
+import type { ReceiveOptions } from "./receive_path.ts";
+import type { RtcpAgreement } from "./rtcp_exchange.ts";
+import type { SendOptions } from "./send_path.ts";
+import type { TapOptions } from "./taps.ts";
+
+/** Frame lengths that we send. */
+export const PTIME_MIN: Millis = 10;
+export const PTIME_MAX: Millis = 60;
+
+/** Of the handler's PCM when the options name none. */
+const RATE_DEFAULT: Hertz = 8000;
+
+/** @throws {RangeError} The frame length is out of range. */
+export function checkPtime(ptime: Millis): void {
+  if (ptime >= PTIME_MIN && ptime <= PTIME_MAX && Number.isInteger(ptime)) return;
+  throw new RangeError(`A ptime of ${ptime} ms is out of range, use ${PTIME_MIN} to ${PTIME_MAX}`);
+}
+
+export function isReceiving(direction: MediaDirection): boolean {
+  return direction === "sendrecv" || direction === "recvonly";
+}
+
+export function sameTarget(a: SocketAddress | undefined, b: SocketAddress | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && sameSocketAddress(a, b));
+}
+
+export function rateOf({ rate = RATE_DEFAULT }: MediaOptions): Hertz {
+  return rate;
+}
+
+/** @throws {RangeError} The codec needs a library that is not there. */
+export function codecOf(options: MediaOptions): AudioCodec {
+  const { codec, libraries = {} } = options;
+  return createCodec(codec, { rate: rateOf(options), libraries });
+}
+
+/**
+ * What encrypts, with the keys of the options; one that there was goes on with those.
+ *
+ * @throws {RangeError} A key is not as long as its suite wants, or nothing is there to encrypt with.
+ */
+export function protectionOf(
+  { srtp, srtpCrypto }: MediaOptions,
+  before: Protection | undefined,
+): Protection | undefined {
+  if (srtp === undefined) return undefined;
+  if (srtpCrypto === undefined) throw new RangeError("SRTP needs something to encrypt with");
+  if (before === undefined) return new Protection(srtp, srtpCrypto);
+  before.agree(srtp);
+  return before;
+}
+
+export function receiveOptions(options: MediaOptions, codec: AudioCodec): ReceiveOptions {
+  return {
+    codec,
+    payloadType: options.receivePayloadType,
+    telephoneEventPayloadType: options.receiveTelephoneEventPayloadType,
+    telephoneEventClockRate: options.telephoneEventClockRate,
+    listening: isReceiving(options.direction),
+  };
+}
+
+export function sendOptions(options: MediaOptions, codec: AudioCodec): SendOptions {
+  return {
+    codec,
+    payloadType: options.payloadType,
+    telephoneEventPayloadType: options.telephoneEventPayloadType,
+    telephoneEventClockRate: options.telephoneEventClockRate,
+    ptime: options.ptime,
+  };
+}
+
+export function rtcpAgreement(options: MediaOptions): RtcpAgreement {
+  const { rtcpMux = false, extendedReports = false, remoteRtcp } = options;
+  return { mux: rtcpMux, extendedReports, remote: remoteRtcp };
+}
+
+/** @throws {RangeError} Speech is asked for, and the voice detector is not there. */
+export function tapOptions(options: MediaOptions): TapOptions {
+  const { speech, libraries = {}, inbandDtmf = false } = options;
+  const rate = rateOf(options);
+  if (speech === undefined) return { rate, inbandDtmf };
+  const library = libraries.voiceDetector;
+  if (library === undefined) throw new RangeError("Speech needs the voice detector");
+  return { rate, inbandDtmf, speech: { ...speech, library } };
+}
