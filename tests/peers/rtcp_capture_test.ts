@@ -95,14 +95,16 @@ const READ_BY_WIRESHARK: Readonly<Record<string, string>> = {
   "rtcp.timestamp.rtp": "4000000000",
   "rtcp.sender.packetcount": "1000",
   "rtcp.sender.octetcount": "160000",
-  "rtcp.ssrc.fraction": "64",
+  // The second one is the loss rate of the extended report
+  "rtcp.ssrc.fraction": "64,128",
   "rtcp.ssrc.cum_nr": "-3",
   "rtcp.ssrc.high_seq": "7",
   "rtcp.ssrc.high_cycles": "2",
   "rtcp.ssrc.jitter": "33",
   "rtcp.ssrc.lsr": String(0x0001_8000),
   "rtcp.ssrc.dlsr": "65536",
-  "rtcp.sdes.text": "gateway",
+  // The second one is the reason of the goodbye
+  "rtcp.sdes.text": "gateway,done",
   "rtcp.bye_reason_not_padded": "",
   "rtcp.xr.bt": "4,5,7",
   "rtcp.xr.voipmetrics.burstduration": "500",

@@ -34,4 +34,26 @@ describe("ITU-T G.107 the E-model", () => {
     expect(inBursts).toBeLessThan(alone);
     expect(estimateQuality({ ...CLEAN, lossShare: 1 }).mos).toBeLessThan(1.6);
   });
+
+  test("more loss or delay is never better, and no figure leaves its scale", () => {
+    for (const codec of ["PCMU", "PCMA", "G722", "opus", "L16/16000", "unknown"]) {
+      let before = Infinity;
+      for (let step = 0; step <= 40; step++) {
+        const inputs = { codec, lossShare: step / 40, burstRatio: 1, oneWayDelay: step * 25 };
+        const { r, mos } = estimateQuality(inputs);
+        expect(mos).toBeGreaterThanOrEqual(1);
+        expect(mos).toBeLessThanOrEqual(4.5);
+        expect(r).toBeGreaterThanOrEqual(0);
+        expect(r).toBeLessThanOrEqual(before);
+        before = r;
+      }
+    }
+  });
+
+  test("absurd inputs are taken for the nearest sane ones", () => {
+    const absurd = { codec: "PCMU", lossShare: -1, burstRatio: 0, oneWayDelay: -5 };
+    expect(estimateQuality(absurd)).toEqual(estimateQuality(CLEAN));
+    expect(estimateQuality({ ...CLEAN, lossShare: 7 }))
+      .toEqual(estimateQuality({ ...CLEAN, lossShare: 1 }));
+  });
 });

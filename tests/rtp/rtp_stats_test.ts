@@ -59,3 +59,52 @@ describe("RFC 3550 §A.8 interarrival jitter", () => {
     expect(stats.jitterMs).toBe(0);
   });
 });
+
+describe("RFC 3550 §6.4.1 figures for a report", () => {
+  const CYCLE = 0x1_0000;
+
+  test("there are none before the first packet, nor after a restart", () => {
+    const stats = new RtpStats(8000);
+    expect(stats.takeFigures()).toBeUndefined();
+    stats.count(CYCLE);
+    stats.restart();
+    expect(stats.takeFigures()).toBeUndefined();
+  });
+
+  test("the highest sequence number has its cycles", () => {
+    const stats = new RtpStats(8000);
+    for (const sequence of [65_534, 65_535, 65_536, 65_537]) stats.count(CYCLE + sequence);
+    expect(stats.takeFigures()).toMatchObject({ highestSequence: 0x1_0001, cumulativeLost: 0 });
+  });
+
+  test("a straggler of the time before the last report makes no negative fraction", () => {
+    const stats = new RtpStats(8000);
+    for (const sequence of [0, 1, 3]) stats.count(CYCLE + sequence);
+    expect(stats.takeFigures()).toMatchObject({ fractionLost: 64, cumulativeLost: 1 });
+    stats.count(CYCLE + 2);
+    expect(stats.takeFigures()).toMatchObject({ fractionLost: 0, cumulativeLost: 0 });
+  });
+
+  test("nothing new since the last report is no loss", () => {
+    const stats = new RtpStats(8000);
+    stats.count(CYCLE);
+    stats.takeFigures();
+    expect(stats.takeFigures()).toMatchObject({ fractionLost: 0, cumulativeLost: 0 });
+  });
+
+  test("the cumulative loss stays within 24 bits, the fraction within 8", () => {
+    const stats = new RtpStats(8000);
+    stats.count(CYCLE);
+    stats.takeFigures();
+    stats.count(CYCLE + 0x100_0000);
+    expect(stats.takeFigures()).toMatchObject({ fractionLost: 255, cumulativeLost: 0x7f_ffff });
+  });
+
+  test("jitter is in units of the timestamp", () => {
+    const stats = new RtpStats(48_000);
+    stats.arrive(0, 0);
+    stats.arrive(960, 36);
+    stats.count(CYCLE);
+    expect(stats.takeFigures()?.jitter).toBe(48);
+  });
+});
