@@ -26,6 +26,8 @@ const PITCH_MS_MAX = 15;
 const MATCH_MS = 15;
 /** Length of the join with what comes after. */
 const JOIN_MS = 5;
+/** Within this much of a repetition its beginning has come from where the sound was. */
+const GLIDE_MS = 2.5;
 /** The pitch is looked for in about this many samples a millisecond, at any rate. */
 const SEARCH_PER_MS = 4;
 
@@ -44,11 +46,14 @@ export class Concealment {
   readonly #size: Samples;
   readonly #fade: Samples;
   readonly #joinLength: Samples;
+  readonly #glideLength: Samples;
   readonly #pitchMin: Samples;
   readonly #pitchMax: Samples;
   readonly #match: Samples;
   readonly #step: Samples;
   #period: Samples = 0;
+  /** How far the last sample is from the one that the repeated period followed on. */
+  #offset = 0;
   /** Samples made up since the last real one. */
   #made: Samples = 0;
   #join: Join = "none";
@@ -60,6 +65,7 @@ export class Concealment {
     this.#history = new Int16Array(this.#size * HISTORY_ROOM);
     this.#fade = samplesOf(FADE_MS);
     this.#joinLength = samplesOf(JOIN_MS);
+    this.#glideLength = samplesOf(GLIDE_MS);
     this.#pitchMin = samplesOf(PITCH_MS_MIN);
     this.#pitchMax = samplesOf(PITCH_MS_MAX);
     this.#match = samplesOf(MATCH_MS);
@@ -98,7 +104,7 @@ export class Concealment {
 
   /** Writes the next `length` made-up samples to `out`; call again for more of the same hole. */
   conceal(out: Int16Array, length: Samples): void {
-    if (this.#made === 0) this.#period = this.#findPeriod();
+    if (this.#made === 0) this.#beginRepeating();
     for (let index = 0; index < length; index++) out[index] = this.#repeated(this.#made + index);
     this.#made += length;
     this.#join = "blend";
@@ -106,6 +112,7 @@ export class Concealment {
 
   /** Fades, in place, what the codec itself made up for the next `length` samples of a hole. */
   fade(samples: Int16Array, length: Samples): void {
+    if (this.#made === 0) this.#period = 0;
     for (let index = 0; index < length; index++) {
       samples[index] = (samples[index] as number) * this.#gain(this.#made + index);
     }
@@ -118,15 +125,22 @@ export class Concealment {
    * `silence`, the first `length` samples of which are played now. Nothing is left of it then.
    */
   end(silence: Int16Array, length: Samples): void {
-    if (this.#made === 0 && this.#known > 0) {
-      this.#period = this.#findPeriod();
+    if (this.#made === 0 && this.#known > 0) this.#beginRepeating();
+    if (this.#period > 0) {
       const span = Math.min(this.#joinLength, length);
       for (let index = 0; index < span; index++) {
-        const rest = this.#repeated(index) * (1 - (index + 1) / (span + 1));
+        const rest = this.#repeated(this.#made + index) * (1 - (index + 1) / (span + 1));
         silence[index] = Math.max(-32768, Math.min(32767, (silence[index] as number) + rest));
       }
     }
     this.forget();
+  }
+
+  /** Real audio is left out here: what follows is joined to what was heard last. */
+  cut(): void {
+    if (this.#made > 0 || this.#known === 0) return;
+    this.#beginRepeating();
+    this.#join = "blend";
   }
 
   /** What was heard has nothing to do with what comes, which rises from silence. */
@@ -160,8 +174,19 @@ export class Concealment {
   #repeated(at: Samples): number {
     if (at >= this.#fade || this.#period === 0) return 0;
     const start = this.#end - this.#period;
-    const sample = this.#history[start + (at % this.#period)] as number;
-    return sample * (1 - at / this.#fade);
+    const within = at % this.#period;
+    const sample = this.#history[start + within] as number;
+    const glide = within < this.#glideLength ? this.#offset * (1 - within / this.#glideLength) : 0;
+    const repeated = (sample + glide) * (1 - at / this.#fade);
+    return repeated > 32767 ? 32767 : repeated < -32768 ? -32768 : repeated;
+  }
+
+  #beginRepeating(): void {
+    this.#period = this.#findPeriod();
+    const before = this.#end - this.#period - 1;
+    this.#offset = before < 0 || this.#period === 0
+      ? 0
+      : (this.#history[this.#end - 1] as number) - (this.#history[before] as number);
   }
 
   /** The shift at which the end of the history is most like what came before it. */

@@ -102,9 +102,11 @@ export class FramePlacement {
   /** Far ahead of the clock, silence is dropped, and a little later anything. */
   #placeAhead(count: Samples, ahead: Samples, quiet: boolean, now: Millis): boolean {
     this.#drift.settle();
-    if (quiet) return false;
-    const shorter = this.#stretch(count, "shorter", now);
-    if (ahead - (count - shorter) > this.#lead) return false;
+    const shorter = quiet ? count : this.#stretch(count, "shorter", now);
+    if (quiet || ahead - (count - shorter) > this.#lead) {
+      this.#playout.leaveOut();
+      return false;
+    }
     this.#playout.play(shorter);
     return true;
   }

@@ -166,7 +166,6 @@ export class MediaSession {
     const isReport = this.#rtcp.receive(datagram, from, this.#protection, now);
     // Who is silent, but reports, is there
     if (isReport) this.#lastRtp = now;
-    else this.#refused++;
   }
 
   /**

@@ -100,6 +100,11 @@ export class Playout {
     this.#sink.audio(this.#view);
   }
 
+  /** What is in {@linkcode samples} is left out; what follows is joined to what was before it. */
+  leaveOut(): void {
+    this.#concealment.cut();
+  }
+
   /** Tells whether the first `count` of {@linkcode samples} hold nothing that would be missed. */
   isQuiet(count: Samples): boolean {
     return isQuiet(this.#samples, count);
