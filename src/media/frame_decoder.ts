@@ -9,6 +9,7 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
+import { FADE_MS } from "../audio/concealment.ts";
 import { StreamResampler } from "../audio/stream_resampler.ts";
 import type { Hertz, Samples } from "../base/units.ts";
 import { HELD_PAYLOAD_BYTES_MAX } from "../rtp/reorder_window.ts";
@@ -24,6 +25,8 @@ export class FrameDecoder {
   #resampler: StreamResampler | undefined;
   /** What the codec gave, for the resampler. */
   #decoded = new Int16Array(0);
+  /** What the codec makes up for nobody, to forget. */
+  #unheard = new Int16Array(0);
   #unitsPerSample = 1;
 
   /** @param rate Of the handler. */
@@ -109,9 +112,18 @@ export class FrameDecoder {
     return count;
   }
 
-  /** After silence: what was before it must not be heard again. */
-  resume(): void {
+  /**
+   * After silence: what was before it must not be heard again.
+   *
+   * @param lost Payloads were lost meanwhile, and the codec was not asked to make up for them: its
+   * memory is of long ago, and what comes next would burst.
+   */
+  resume(lost: boolean): void {
     this.#resampler?.reset();
+    if (!lost || this.#codec.conceal === undefined) return;
+    const count = Math.round((FADE_MS * this.#codec.sampleRate) / 1000);
+    if (this.#unheard.length < count) this.#unheard = new Int16Array(count);
+    this.#codec.conceal(this.#unheard, count);
   }
 
   /** Another stream begins. */

@@ -49,18 +49,21 @@ export class FramePlacement {
    * Plays the first `count` samples of the playout, changed in length if it must be.
    *
    * @param patience How much longer than the reserve silence waits.
+   * @param waiting Samples that are played at once after these: without them, nothing is late.
    * @returns `false` when there was no room for them ahead of the clock.
    */
-  place(count: Samples, patience: Millis, now: Millis): boolean {
-    const lag = this.#playout.lag(now);
-    const ahead = count - lag;
-    if (ahead <= this.#quietLead && -ahead <= this.#playout.reserve && this.#drift.excess === 0) {
-      if (lag < this.#fillEdge(patience)) {
+  place(count: Samples, patience: Millis, waiting: Samples, now: Millis): boolean {
+    const ahead = count - this.#playout.lag(now);
+    const behind = -ahead - waiting;
+    if (ahead <= this.#quietLead && behind <= this.#playout.reserve && this.#drift.excess === 0) {
+      if (behind + count < this.#fillEdge(patience)) {
         this.#playout.play(count);
         return true;
       }
     }
-    return this.#placeOdd(count, lag, patience, now);
+    if (ahead > this.#quietLead) return this.#placeAhead(count, ahead, now);
+    this.#placeOdd(count, behind, patience, now);
+    return true;
   }
 
   /** Something else than drift moved the timeline. */
@@ -83,24 +86,23 @@ export class FramePlacement {
     return this.#playout.reserve + (patience - FILL_MARGIN_MS) * this.#perMs;
   }
 
-  #placeOdd(count: Samples, lag: Samples, patience: Millis, now: Millis): boolean {
+  /** @param behind How far behind the clock the timeline is going to be. */
+  #placeOdd(count: Samples, behind: Samples, patience: Millis, now: Millis): void {
     const quiet = this.#playout.isQuiet(count);
-    const ahead = count - lag;
-    if (ahead > this.#quietLead) return this.#placeAhead(count, ahead, quiet, now);
-    if (quiet && -ahead > this.#playout.reserve) {
+    if (quiet && behind > this.#playout.reserve) {
       // Silence grows, so that the next speech has its reserve.
       this.#playout.silence(this.#fill);
       this.#drift.settle();
       this.#playout.play(count);
-    } else if (lag >= this.#fillEdge(patience)) {
+    } else if (behind + count >= this.#fillEdge(patience)) {
       this.#playout.play(this.#stretch(count, "longer", now));
       this.#drift.settle();
     } else this.#playout.play(this.#correct(count, quiet, now));
-    return true;
   }
 
   /** Far ahead of the clock, silence is dropped, and a little later anything. */
-  #placeAhead(count: Samples, ahead: Samples, quiet: boolean, now: Millis): boolean {
+  #placeAhead(count: Samples, ahead: Samples, now: Millis): boolean {
+    const quiet = this.#playout.isQuiet(count);
     this.#drift.settle();
     const shorter = quiet ? count : this.#stretch(count, "shorter", now);
     if (quiet || ahead - (count - shorter) > this.#lead) {

@@ -76,6 +76,7 @@ export class MediaSession {
   #received: Samples = 0;
   /** When the peer gave its last sign of life, or the wait for one began. */
   #lastRtp: Millis;
+  #patience: Millis;
   #timedOut = false;
   #stopped = false;
   /** The instant of the call that is under way, for what comes out of it. */
@@ -92,6 +93,7 @@ export class MediaSession {
     this.#sink = sink;
     this.#now = now;
     this.#lastRtp = now;
+    this.#patience = this.#patienceOf(options);
     const { random, queueMax, keepAlive = 0, newSourceAfter = 0, rtcp } = options;
     this.#latch = new SourceLatch(options.remote, options.signallingAddress, { newSourceAfter });
     const rate = rateOf(options);
@@ -229,6 +231,7 @@ export class MediaSession {
     const codec = before.codec === after.codec ? this.#codec : codecOf(after);
     this.#protection = protectionOf(after, this.#protection);
     this.#options = after;
+    this.#patience = this.#patienceOf(after);
     if (!sameTarget(before.remote, after.remote)) {
       this.#latch.reset(after.remote, after.signallingAddress);
     }
@@ -257,6 +260,7 @@ export class MediaSession {
     }
     if (now < this.#lifeDeadline()) return;
     this.#timedOut = true;
+    this.#patience = Infinity;
     this.#sink.event({ type: "timeout" });
   }
 
@@ -316,10 +320,14 @@ export class MediaSession {
     return { target: this.#target, remote, addresses };
   }
 
+  /** When the peer is missed. */
   #lifeDeadline(): Millis {
-    const { timeout, direction } = this.#options;
-    if (timeout === 0 || this.#timedOut || !isReceiving(direction)) return Infinity;
-    return this.#lastRtp + timeout;
+    return this.#lastRtp + this.#patience;
+  }
+
+  /** How long the peer may be silent; Infinity while it may be so for ever. */
+  #patienceOf({ timeout, direction }: MediaOptions): Millis {
+    return timeout === 0 || this.#timedOut || !isReceiving(direction) ? Infinity : timeout;
   }
 
   /** What the parts put out, on its way to the sink of the session. */

@@ -351,7 +351,7 @@ export class ReceivePath {
         if (this.#stopped || payloadType !== this.#payloadType) return;
       }
     }
-    if (this.#filled > 0) this.#decoder.resume();
+    if (this.#filled > 0) this.#decoder.resume(this.#missing > 0);
     const samples = this.#decoder.decode(payload, offset, length, this.#playout.samples);
     this.#expectedTimestamp = advanceTimestamp(timestamp, this.#unitsOf(samples));
     this.#timestampKnown = true;
@@ -365,7 +365,8 @@ export class ReceivePath {
     this.#lastSamples = samples;
     this.#lastAudioAt = now;
     this.#active = true;
-    if (!this.#placement.place(samples, this.#window.window, now)) this.#late++;
+    const waiting = this.#window.heldPackets * samples;
+    if (!this.#placement.place(samples, this.#window.window, waiting, now)) this.#late++;
   }
 
   /** RTP timestamps are whole numbers, though the resampler may owe a part of a sample. */

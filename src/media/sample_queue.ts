@@ -69,7 +69,7 @@ export class SampleQueue {
     for (let index = 0; index < count; index++) out[index] = ring[(head + index) & mask] as number;
     this.#head = (head + count) & mask;
     this.#length -= count;
-    if (this.#length === 0) this.#shrink();
+    if (this.#length === 0) this.#emptied();
   }
 
   /** Tells whether the oldest `count` samples are as good as silence; there must be as many. */
@@ -115,7 +115,7 @@ export class SampleQueue {
     this.#head = 0;
     this.#length = 0;
     this.#half = -1;
-    this.#shrink();
+    this.#emptied();
   }
 
   #reserve(more: Samples): void {
@@ -131,9 +131,9 @@ export class SampleQueue {
     this.#head = 0;
   }
 
-  #shrink(): void {
-    if (this.#ring.length <= CAPACITY_KEPT) return;
-    this.#ring = new Int16Array(CAPACITY_START);
+  /** What comes next goes to the start of the ring, which is the memory that was used last. */
+  #emptied(): void {
     this.#head = 0;
+    if (this.#ring.length > CAPACITY_KEPT) this.#ring = new Int16Array(CAPACITY_START);
   }
 }
