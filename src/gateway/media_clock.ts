@@ -6,6 +6,9 @@
  * hundreds of calls, each touched a hundred times a second, a look at all of them costs less than
  * keeping them in order.
  *
+ * After a look the packets that wait in the sockets have as much time as it took. Without that, a
+ * process that has fallen behind would fill the silence of packets that it does not come to read.
+ *
  * @module
  */
 
@@ -35,10 +38,14 @@ export class MediaClock {
   #deadlines = new Float64Array(SLOTS_START).fill(Infinity);
   readonly #free: ClockSlot[] = [];
   #nextDue: Millis = Infinity;
+  readonly #runtime: Pick<Runtime, "now">;
   readonly #alarm: Alarm;
   #running = false;
+  /** Packets come first until then. */
+  #restUntil: Millis = -Infinity;
 
   constructor(runtime: Runtime) {
+    this.#runtime = runtime;
     this.#alarm = new Alarm({ runtime, ring: (now) => this.#wake(now), slack: TIMER_SLACK });
   }
 
@@ -70,7 +77,7 @@ export class MediaClock {
     const { deadline } = session;
     this.#deadlines[slot] = deadline;
     if (deadline < this.#nextDue) this.#nextDue = deadline;
-    if (now >= this.#nextDue) this.#run(now);
+    if (now >= this.#nextDue && now >= this.#restUntil) this.#run(now);
     else this.#arm(now);
   }
 
@@ -87,7 +94,9 @@ export class MediaClock {
     }
     this.#running = false;
     if (earliest < this.#nextDue) this.#nextDue = earliest;
-    this.#arm(now);
+    const ended = this.#runtime.now();
+    this.#restUntil = ended + (ended - now);
+    this.#arm(ended);
   }
 
   #timeout(slot: ClockSlot, now: Millis): void {
@@ -98,11 +107,11 @@ export class MediaClock {
   }
 
   #arm(now: Millis): void {
-    if (!this.#running) this.#alarm.set(this.#nextDue, now);
+    if (!this.#running) this.#alarm.set(Math.max(this.#nextDue, this.#restUntil), now);
   }
 
   #wake(now: Millis): void {
-    if (now >= this.#nextDue) this.#run(now);
+    if (now >= this.#nextDue && now >= this.#restUntil) this.#run(now);
     else this.#arm(now);
   }
 

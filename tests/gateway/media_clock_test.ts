@@ -102,6 +102,24 @@ describe("media clock", () => {
     expect(clock.size).toBe(1);
   });
 
+  test("lets packets come first for as long as it was busy itself", () => {
+    const timer = new VirtualTimer();
+    const clock = new MediaClock(timer.runtime);
+    const slow = new Ticker(10, 20);
+    slow.onTimeout = () => {
+      timer.now += 30;
+    };
+    const slot = clock.add(slow, 0);
+    timer.fire();
+    expect(slow.calls).toEqual([10]);
+    // Due again since 30, but the sockets have not been read
+    for (const now of [41, 55, 69]) clock.touched(slot, now);
+    expect(slow.calls).toEqual([10]);
+    expect(timer.at).toBe(70);
+    timer.fire();
+    expect(slow.calls).toEqual([10, 70]);
+  });
+
   test("holds no timer when nobody is left", () => {
     const timer = new VirtualTimer();
     const clock = new MediaClock(timer.runtime);
