@@ -5,9 +5,11 @@
  */
 
 import type { Command } from "commander";
+import type { CodecName } from "../src/audio/codec.ts";
 import { resample } from "../src/audio/resampler.ts";
 import { tone } from "../src/audio/tone.ts";
 import { parseWav, serializeWav, WavError } from "../src/audio/wav.ts";
+import type { Hertz } from "../src/base/units.ts";
 import { placeCall } from "../src/gateway/outbound_call.ts";
 import {
   OutboundCallError,
@@ -26,7 +28,17 @@ import type { CliIo } from "./cli_io.ts";
 import { EXIT_USAGE } from "./config_file.ts";
 import { ladderLine, ladderOf } from "./ladder.ts";
 
-const RATE = 8000;
+/** Samples a second that lose nothing of what each codec carries, among those that handlers may have. */
+const CODEC_RATES: Readonly<Record<CodecName, Hertz>> = {
+  PCMU: 8000,
+  PCMA: 8000,
+  G722: 16_000,
+  opus: 48_000,
+  "L16/8000": 8000,
+  "L16/16000": 16_000,
+  "L16/44100": 48_000,
+};
+
 const EXIT_FAILED = 1;
 
 /** Length of the tone that is played when there is no recording. */
@@ -39,7 +51,10 @@ const HELP = `
 The URI says how to get there: sip:100@host goes by UDP or as DNS says (NAPTR, SRV),
 ;transport=tcp, tls, ws or wss by that, and sips: by TLS.
 Every SIP message is printed as it comes or goes. When the call is over, the report says how long it
-was, what was heard, whether that was an echo of what was sent, and how the network did.
+was, what was heard, whether that was an echo of what was sent, and how the network did. Round trip
+and quality at the other side are known where it sends reports (RTCP), which takes some seconds.
+A recording has 8000, 16000 or 48000 samples a second, as the best codec that was offered needs.
+With --srtp the keys are in the SDP: only TLS (sips:, ;transport=tls) keeps them from being read.
 Ctrl-C hangs up, and the report follows; a second Ctrl-C ends at once.
 
 Exit status: 0 the call was answered and, if it lasted a second or more, audio came back; 1 it was
@@ -52,6 +67,7 @@ Examples:
   voicegw call 'sip:100@pbx.example.com;transport=tls' --user 200 --ca pbx.pem
   voicegw call sip:ivr@10.0.0.5 --digits 12# --duration 5s --record heard.wav
   voicegw call sip:bot@10.0.0.5 --play question.wav --header 'X-Room-ID: blue'
+  voicegw call sips:100@pbx.example.com --srtp --codec opus,G722,PCMU --record heard.wav
 `;
 
 /** Adds the command. */
@@ -131,6 +147,8 @@ async function callOptions(
     from: `<${options.from}>`,
     headers: options.header ?? [],
     codecs: options.codec,
+    rate: rateOf(options),
+    srtp: options.srtp === true ? "required" : "optional",
     localAddress: options.local,
     ports: options.ports,
     digits: options.digits ?? "",
@@ -166,10 +184,16 @@ async function readText(file: string, runtime: Runtime): Promise<string> {
 /** A file that cannot be used or written; the message names it. */
 class FileError extends Error {}
 
+/** Which codec it will be is known only when the sound is. */
+function rateOf({ codec }: CallCommandOptions): Hertz {
+  return Math.max(...codec.map((name) => CODEC_RATES[name]));
+}
+
 async function readSound(options: CallCommandOptions, runtime: Runtime): Promise<Int16Array> {
   const { play } = options;
+  const rate = rateOf(options);
   if (play === undefined) {
-    return options.tone === 0 ? new Int16Array(0) : tone(options.tone, TONE_DURATION, RATE);
+    return options.tone === 0 ? new Int16Array(0) : tone(options.tone, TONE_DURATION, rate);
   }
   let bytes: Uint8Array;
   try {
@@ -179,7 +203,7 @@ async function readSound(options: CallCommandOptions, runtime: Runtime): Promise
   }
   try {
     const { samples, sampleRate } = parseWav(bytes);
-    return resample(samples, sampleRate, RATE);
+    return resample(samples, sampleRate, rate);
   } catch (error) {
     if (!(error instanceof WavError)) throw error;
     throw new FileError(`${play}: ${error.message}`);
@@ -188,11 +212,11 @@ async function readSound(options: CallCommandOptions, runtime: Runtime): Promise
 
 async function writeSound(
   file: string,
-  { heard }: OutboundCallResult,
+  { heard, rate }: OutboundCallResult,
   runtime: Runtime,
 ): Promise<void> {
   try {
-    await runtime.writeFile(file, serializeWav(heard, RATE));
+    await runtime.writeFile(file, serializeWav(heard, rate));
   } catch (error) {
     throw new FileError(error instanceof Error ? error.message : String(error));
   }

@@ -5,10 +5,12 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { CodecName } from "../src/audio/codec.ts";
 import { isIpAddress } from "../src/base/socket_address.ts";
 import { parseDuration } from "../src/config/duration.ts";
 import { OutboundTargetError } from "../src/gateway/outbound_options.ts";
 import { parseTarget } from "../src/gateway/outbound_target.ts";
+import { CODEC_NAMES } from "../src/sdp/codec_name.ts";
 import { SipParseError } from "../src/sip/message/parse_error.ts";
 import { parseSipUri } from "../src/sip/message/uri.ts";
 
@@ -24,7 +26,8 @@ export interface CallCommandOptions {
   readonly duration?: number;
   readonly header?: readonly Header[];
   readonly from: string;
-  readonly codec: readonly ("PCMU" | "PCMA")[];
+  readonly codec: readonly CodecName[];
+  readonly srtp?: boolean;
   readonly local?: string;
   readonly ports: { readonly first: number; readonly last: number };
   readonly ringTimeout: number;
@@ -47,7 +50,7 @@ const WILDCARDS = new Set(["0.0.0.0", "::"]);
 
 /** Adds the options. */
 export function addCallOptions(command: Command): Command {
-  const both = ["PCMU", "PCMA"];
+  const both: readonly CodecName[] = ["PCMU", "PCMA"];
   const rtpPorts = { first: 40_000, last: 49_999 };
   const options = [
     new Option("--play <file>", "play this WAV file"),
@@ -73,8 +76,9 @@ export function addCallOptions(command: Command): Command {
     new Option("--no-redirects", "do not call whom a 3xx names instead"),
     new Option("--ca <file>", "for TLS: trust these authorities (PEM) instead of the system's"),
     new Option("--insecure", "for TLS: take any certificate").conflicts("ca"),
-    new Option("--codec <name>", "offer this codec alone: PCMU or PCMA")
-      .default(both, "both").argParser(codec),
+    new Option("--codec <names>", `offer these, the best one first: ${CODEC_NAMES.join(", ")}`)
+      .default(both, both.join(",")).argParser(codecs),
+    new Option("--srtp", "offer encrypted audio alone (RTP/SAVP), with keys in the SDP"),
     new Option("--local <address>", "the address to call from; default: as the system routes")
       .argParser(address),
     new Option("--ports <range>", "UDP ports for RTP, of which two are used")
@@ -134,10 +138,13 @@ function targetUri(text: string): string {
   }
 }
 
-function codec(text: string): CallCommandOptions["codec"] {
-  const name = text.toUpperCase();
-  if (name === "PCMU" || name === "PCMA") return [name];
-  throw new InvalidArgumentError("Give PCMU or PCMA.");
+function codecs(text: string): CallCommandOptions["codec"] {
+  const words = text.split(",").map((word) => word.trim().toUpperCase());
+  const found = words.flatMap((word) =>
+    CODEC_NAMES.find((name) => name.toUpperCase() === word) ?? []
+  );
+  if (found.length === words.length && new Set(found).size === found.length) return found;
+  throw new InvalidArgumentError(`Give each of them once, among ${CODEC_NAMES.join(", ")}.`);
 }
 
 function address(text: string): string {

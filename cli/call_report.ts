@@ -4,7 +4,9 @@
  * @module
  */
 
+import { resample } from "../src/audio/resampler.ts";
 import { findSound, levelDbfs } from "../src/audio/similarity.ts";
+import type { Hertz, Millis } from "../src/base/units.ts";
 import type { OutboundCallResult } from "../src/gateway/outbound_options.ts";
 import type { DialAttempt } from "../src/gateway/outbound_queue.ts";
 
@@ -23,10 +25,11 @@ export interface Echo {
   readonly percent: number;
 }
 
-const RATE = 8000;
+/** At which sounds are compared: what is above it changes nothing but the time it takes. */
+const COMPARED_RATE: Hertz = 8000;
 
-/** Of a sound that is looked for in what was heard; more changes nothing but the time it takes. */
-const COMPARED_SAMPLES = 2 * RATE;
+/** Of a sound that is looked for in what was heard; more changes nothing but the time either. */
+const COMPARED_MS = 2000;
 
 /** A sound is taken for an echo of ours from here on. */
 const ECHO_PERCENT_MIN = 50;
@@ -37,6 +40,9 @@ const ECHO_DELAY_MAX = 1000;
 const SILENCE_DBFS = -60;
 
 const BARS = " ▁▂▃▄▅▆▇█";
+
+/** What fits into a line. */
+const BARS_MAX = 80;
 
 /** A call worked when it was answered, and something was heard if it lasted long enough for that. */
 export function judge(result: OutboundCallResult): Verdict {
@@ -78,32 +84,37 @@ export function report(result: OutboundCallResult, sound: Int16Array): string {
     `${attempt.uri}: ${attempt.statusCode} ${printable(attempt.reasonPhrase)}`,
   ]);
   if (result.early.length > 0) {
-    lines.push(["Early", `${loudness(result.early)}, before the answer`]);
+    lines.push(["Early", `${loudness(result.early, result.rate)}, before the answer`]);
   }
   if (result.answered) {
     const whose = { caller: "we hung up", callee: "the other side hung up", nobody: "cut off" };
     const why = result.peerReason === "" ? "" : ` (${printable(result.peerReason)})`;
     lines.push(
-      ["Answered", `after ${ms(result.setupMs)}, ${result.codec}`],
+      ["Answered", `after ${ms(result.setupMs)}, ${result.codec}${encryption(result)}`],
       ["Length", `${seconds(result.durationMs)}, ${whose[result.endedBy]}${why}`],
       ["Heard", heard(result)],
     );
-    const echo = echoOf(sound, result.heard);
+    const echo = echoOf(sound, result);
     if (echo !== undefined) lines.push(["Echo", describeEcho(echo)]);
     lines.push(["Network", network(result)]);
+    const quality = describeQuality(result);
+    if (quality !== "") lines.push(["Quality", quality]);
   }
   lines.push(["Result", judge(result).text]);
   return lines.map(([name, text]) => `${name.padEnd(9)} ${text}\n`).join("");
 }
 
-/** The same as an object, its keys named as in call records; times are rounded to 0.1 ms. */
+/**
+ * The same as an object, its keys named as in call records; times are rounded to 0.1 ms, MOS and shares are as in
+ * records.
+ */
 export function figures(
   result: OutboundCallResult,
   sound: Int16Array,
 ): Readonly<Record<string, unknown>> {
   const { worked, text } = judge(result);
-  const echo = echoOf(sound, result.heard);
-  const { firstAudioMs } = result;
+  const echo = echoOf(sound, result);
+  const { firstAudioMs, rate, suite } = result;
   return {
     worked,
     result: text,
@@ -115,14 +126,15 @@ export function figures(
     ended_by: result.endedBy,
     peer_reason: result.peerReason,
     codec: result.codec,
+    ...(suite === undefined ? {} : { srtp: suite }),
     ...(result.attempts.length === 0 ? {} : { attempts: result.attempts.map(attemptFigures) }),
     ...(result.unsentDigits === "" ? {} : { unsent_digits: result.unsentDigits }),
-    ...(result.early.length === 0 ? {} : { early_ms: tenths((1000 * result.early.length) / RATE) }),
+    ...(result.early.length === 0 ? {} : { early_ms: tenths((1000 * result.early.length) / rate) }),
     ...(firstAudioMs === undefined ? {} : { first_audio_ms: tenths(firstAudioMs) }),
-    heard_ms: tenths((1000 * result.heard.length) / RATE),
+    heard_ms: tenths((1000 * result.heard.length) / rate),
     ...(echo === undefined ? {} : { echo_percent: tenths(echo.percent) }),
     statistics: Object.fromEntries(
-      Object.entries(result.statistics).map(([name, value]) => [name, tenths(value)]),
+      Object.entries(result.statistics).map(([name, value]) => [name, statistic(name, value)]),
     ),
   };
 }
@@ -132,10 +144,10 @@ function attemptFigures({ uri, statusCode, reasonPhrase }: DialAttempt) {
 }
 
 /** Loudness over time as a row of bars, one for each 100 ms, silence to full scale in steps of 6 dB. */
-export function levelBars(samples: Int16Array, barsMax = 80): string {
+export function levelBars(samples: Int16Array, rate: Hertz): string {
   let text = "";
-  for (let at = 0; at < samples.length && text.length < barsMax; at += RATE / 10) {
-    const level = levelDbfs(samples.subarray(at, at + RATE / 10));
+  for (let at = 0; at < samples.length && text.length < BARS_MAX; at += rate / 10) {
+    const level = levelDbfs(samples.subarray(at, at + rate / 10));
     const step = Math.max(0, Math.min(BARS.length - 1, Math.round((level + 50) / 6)));
     text += BARS[Number.isFinite(step) ? step : 0];
   }
@@ -145,19 +157,29 @@ export function levelBars(samples: Int16Array, barsMax = 80): string {
 /**
  * Whether what was heard is what we sent, as far as it was heard.
  *
+ * @param sound What we sent, at the rate of the result.
  * @returns `undefined` when one of both is silence: there is nothing to compare.
  */
-export function echoOf(sound: Int16Array, heardSamples: Int16Array): Echo | undefined {
-  const sent = sound.subarray(0, COMPARED_SAMPLES);
-  if (isSilence(sent) || isSilence(heardSamples)) return undefined;
-  const { correlation } = findSound(sent, heardSamples, {
-    rate: RATE,
+export function echoOf(
+  sound: Int16Array,
+  { heard: back, rate }: Pick<OutboundCallResult, "heard" | "rate">,
+): Echo | undefined {
+  const sent = comparable(sound, rate, COMPARED_MS);
+  if (isSilence(sent) || isSilence(back)) return undefined;
+  const heard = comparable(back, rate, COMPARED_MS + ECHO_DELAY_MAX);
+  const { correlation } = findSound(sent, heard, {
+    rate: COMPARED_RATE,
     delayMax: ECHO_DELAY_MAX,
     // Of less, anything that hums would be found somewhere
-    overlapMin: (500 * Math.min(sent.length, heardSamples.length)) / RATE,
+    overlapMin: (500 * Math.min(sent.length, heard.length)) / COMPARED_RATE,
   });
   const percent = 100 * Math.abs(correlation);
   return { found: percent >= ECHO_PERCENT_MIN, percent };
+}
+
+/** The beginning of a sound, at the rate at which sounds are compared. */
+function comparable(samples: Int16Array, rate: Hertz, lengthMs: Millis): Int16Array {
+  return resample(samples.subarray(0, (lengthMs * rate) / 1000), rate, COMPARED_RATE);
 }
 
 function describeEcho({ found, percent }: Echo): string {
@@ -168,12 +190,13 @@ function describeEcho({ found, percent }: Echo): string {
 
 function heard(result: OutboundCallResult): string {
   if (result.firstAudioMs === undefined) return "nothing: no packet came";
-  return `${loudness(result.heard)}, the first packet ${ms(result.firstAudioMs)} after the answer`;
+  const first = `the first packet ${ms(result.firstAudioMs)} after the answer`;
+  return `${loudness(result.heard, result.rate)}, ${first}`;
 }
 
 /** How long a sound is, and how loud. */
-function loudness(samples: Int16Array): string {
-  const length = seconds((1000 * samples.length) / RATE);
+function loudness(samples: Int16Array, rate: Hertz): string {
+  const length = seconds((1000 * samples.length) / rate);
   return isSilence(samples)
     ? `${length} of silence`
     : `${length} at ${levelDbfs(samples).toFixed(0)} dBFS`;
@@ -187,6 +210,27 @@ function network({ statistics }: OutboundCallResult): string {
   return `received ${statistics.packets_received} packets, ${statistics.packets_lost} lost,` +
     ` ${statistics.packets_late} late, jitter ${ms(statistics.jitter_ms)};` +
     ` sent ${statistics.packets_sent}, at most ${ms(statistics.late_ms_max)} late`;
+}
+
+/** What is known of how it sounds, as far as reports tell; empty when nothing is. */
+function describeQuality({ statistics }: OutboundCallResult): string {
+  const { round_trip_ms: roundTrip, remote_loss_pct: loss, mos, remote_mos: theirs } = statistics;
+  return [
+    mos === null ? "" : `MOS ${mos.toFixed(1)}`,
+    theirs === null ? "" : `MOS ${theirs.toFixed(1)} at the other side`,
+    loss === null ? "" : `${loss.toFixed(1)} % lost there`,
+    roundTrip === null ? "" : `round trip ${ms(roundTrip)}`,
+  ].filter((part) => part !== "").join(", ");
+}
+
+function encryption({ suite }: OutboundCallResult): string {
+  return suite === undefined ? "" : `, encrypted with ${suite}`;
+}
+
+/** Scores and shares go by hundredths: a MOS of 4.4 and one of 4.35 are not the same. */
+function statistic(name: string, value: number | null): number | null {
+  if (value === null || name.endsWith("mos") || name.endsWith("_pct")) return value;
+  return tenths(value);
 }
 
 function ms(value: number): string {

@@ -55,7 +55,7 @@ async function demo(io: CliIo): Promise<number> {
     const shown = await callOurselves(io);
     show(shown, io);
     const { result, sound } = shown;
-    return judge(result).worked && echoOf(sound, result.heard)?.found === true ? 0 : 1;
+    return judge(result).worked && echoOf(sound, result)?.found === true ? 0 : 1;
   } catch (error) {
     if (!(error instanceof BindError || error instanceof OutboundCallError)) throw error;
     io.stderr(`${error.message}\n`);
@@ -125,7 +125,9 @@ function show({ ladder, result, sound, record }: Demonstration, io: CliIo): void
   io.stdout(`${indent(ladder)}\n`);
   if (result.answered) {
     io.stdout("The program `cat` answered, and sent back what it heard:\n\n");
-    io.stdout(`  played  ${levelBars(sound)}\n  heard   ${levelBars(result.heard)}\n\n`);
+    io.stdout(
+      `  played  ${levelBars(sound, RATE)}\n  heard   ${levelBars(result.heard, RATE)}\n\n`,
+    );
   }
   io.stdout(`${indent(report(result, sound))}\n`);
   if (record !== undefined) {

@@ -138,6 +138,11 @@ export class SpeechDetector {
     return this.#state === "speech" ? this.#frames * FRAME_MS - this.#began : 0;
   }
 
+  /** How long ago the last voice of the present speech ended; 0 in silence. */
+  get pauseMs(): Millis {
+    return this.#state === "speech" ? this.#frames * FRAME_MS - this.#voiceEnd : 0;
+  }
+
   /** The level of the last frames, smoothed, in dBov: 0 is a full-scale square wave. */
   get loudness(): number {
     return this.#loudness;

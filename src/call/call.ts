@@ -15,7 +15,7 @@ import { AUDIO_DEFAULTS, type BargeIn } from "../route/route.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import { CallCore, type CallState } from "./call_core.ts";
 import type { CallOptions, CallOutput, JoiningSession } from "./call_output.ts";
-import type { DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
+import type { ClearedEvent, DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
 import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { KeyPresses } from "./key_presses.ts";
@@ -173,7 +173,7 @@ export class Call {
     if (state !== "up" && state !== "ringing") return [];
     switch (command.command) {
       case "clear":
-        return [{ type: "clear" }];
+        return [{ type: "clear", reason: "command" }];
       case "mark":
         return [{ type: "mark", name: command.name }];
       case "hangup":
@@ -208,6 +208,10 @@ export class Call {
         const { name, playedMs } = event;
         return this.#core.tell({ event: "mark", name, played_ms: Math.round(playedMs) });
       }
+      case "speech":
+        return this.#core.tell({ event: "speech", state: event.state, at_ms: event.atMs });
+      case "bargeIn":
+        return [{ type: "barge_in" }];
       case "digitsSent":
         this.pressing.digitsSent();
         return [];
@@ -231,11 +235,20 @@ export class Call {
     return this.#afterKeys(this.pressing.answered(statusCode, now), now);
   }
 
-  /** The queue of the handler's audio was dropped, as it asked. */
-  cleared(heard: { playedMs: Millis; droppedMs: Millis }): CallOutput[] {
+  /** After a barge-in: what the handler gives from now on is new. */
+  audioDiscarded(): CallOutput[] {
+    const { state } = this;
+    return state === "up" || state === "ringing" ? [{ type: "clear", reason: "barge_in" }] : [];
+  }
+
+  /** The queue of the handler's audio was dropped. */
+  cleared(
+    heard: { readonly playedMs: Millis; readonly droppedMs: Millis },
+    reason: ClearedEvent["reason"],
+  ): CallOutput[] {
     return this.#core.tell({
       event: "cleared",
-      reason: "command",
+      reason,
       played_ms: Math.round(heard.playedMs),
       dropped_ms: Math.round(heard.droppedMs),
     });

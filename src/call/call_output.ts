@@ -11,7 +11,7 @@ import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { ReferRequest } from "../sip/dialog/refer.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import type { Answer, SipBody } from "../sip/user_agent/output.ts";
-import type { EndCause, HandlerEvent, StartEvent } from "./handler_message.ts";
+import type { ClearedEvent, EndCause, HandlerEvent, StartEvent } from "./handler_message.ts";
 import type { Opening } from "./opening.ts";
 import type { LiveHandlerSpec } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
@@ -63,7 +63,10 @@ export type CallOutput =
   | { readonly type: "open_media"; readonly media: NegotiatedMedia }
   | { readonly type: "renegotiate_media"; readonly media: NegotiatedMedia }
   | { readonly type: "mark"; readonly name: string }
-  | { readonly type: "clear" }
+  /** Second step of a clear: its first was taken when the handler, or we, asked for it. */
+  | { readonly type: "clear"; readonly reason: ClearedEvent["reason"] }
+  /** The sound is to stop, if there is any; then the handler is to hand over what is on its way. */
+  | { readonly type: "barge_in" }
   /** Send telephone-events; the media says when it is done. */
   | { readonly type: "send_digits"; readonly digits: string; readonly durationMs: Millis }
   | { readonly type: "record"; readonly order: RecordingOrder }

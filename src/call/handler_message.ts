@@ -37,6 +37,14 @@ export interface DtmfEvent {
   readonly source: "rfc4733" | "info" | "inband";
 }
 
+/** The caller began to speak, or no longer does. Where the route has `barge_in`. */
+export interface SpeechEvent {
+  readonly event: "speech";
+  readonly state: "started" | "stopped";
+  /** When it did, since the call's audio began: earlier than it could be told. */
+  readonly at_ms: number;
+}
+
 /**
  * Everything that the handler wrote before its `mark` command has been sent, or was dropped by a
  * clear.
@@ -48,7 +56,7 @@ export interface MarkEvent {
   readonly played_ms: number;
 }
 
-/** Queued audio was dropped. */
+/** Queued audio was dropped: as a `clear` wanted, or since the caller spoke over it. */
 export interface ClearedEvent {
   readonly event: "cleared";
   readonly reason: "command" | "barge_in";
@@ -120,6 +128,7 @@ export interface EndEvent {
 export type HandlerEvent =
   | StartEvent
   | DtmfEvent
+  | SpeechEvent
   | MarkEvent
   | ClearedEvent
   | HoldEvent

@@ -44,7 +44,7 @@ export class CallHost implements HandlerHost {
   }
 
   audioDiscarded(): void {
-    // Asked for by barge-in alone, which is not there yet
+    if (!this.#over) this.#options.live.input((call) => call.audioDiscarded());
   }
 
   refused(message: string, command: string): void {

@@ -199,6 +199,11 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#audio.mark(name, now);
   }
 
+  /** Whether the handler has been heard since the last clear. */
+  get isHandlerHeard(): boolean {
+    return this.#audio.isHeard;
+  }
+
   /** First step of a clear: the sound stops. */
   beginClear(now: Millis): void {
     this.#audio.beginClear(now);

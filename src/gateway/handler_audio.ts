@@ -25,6 +25,8 @@ export class HandlerAudio {
   /** `clearAudio` calls whose `clear` has not come yet. */
   #clearsUnderWay = 0;
   #droppedMs: Millis = 0;
+  /** Something was written since the last clear. */
+  #isHeard = false;
 
   /** @param rate Of the handlers' PCM. */
   constructor(rate: Hertz) {
@@ -34,6 +36,11 @@ export class HandlerAudio {
   /** Whether there is audio that waits for the media. */
   get holdsAudio(): boolean {
     return this.#heldBytes > 0;
+  }
+
+  /** Whether there is sound that a clear would stop: what was written since the last one. */
+  get isHeard(): boolean {
+    return this.#isHeard;
   }
 
   /** The media is open: what was held back is next. */
@@ -52,6 +59,7 @@ export class HandlerAudio {
       this.#droppedMs += pcm.length / this.#bytesPerMs;
       return true;
     }
+    this.#isHeard = true;
     if (this.#media !== undefined) return this.#media.write(pcm, now);
     if (this.#heldBytes + pcm.length <= HELD_MAX * this.#bytesPerMs) {
       this.#held.push(pcm.slice());
@@ -68,6 +76,7 @@ export class HandlerAudio {
   /** Stops the sound; what is written from now on is dropped until `endClear`. */
   beginClear(now: Millis): void {
     this.#clearsUnderWay++;
+    this.#isHeard = false;
     this.#drop(now);
   }
 
@@ -83,6 +92,7 @@ export class HandlerAudio {
   /** Another handler takes over: nothing of the one before is played or awaited any more. */
   reset(now: Millis): void {
     this.#clearsUnderWay = 0;
+    this.#isHeard = false;
     this.#drop(now);
     this.#droppedMs = 0;
   }

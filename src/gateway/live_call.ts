@@ -9,7 +9,7 @@ import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { Millis } from "../base/units.ts";
 import type { Call, CallEnd, CallOutput } from "../call/call.ts";
 import type { CallRecord } from "../call/call_record.ts";
-import type { EndEvent, StartEvent } from "../call/handler_message.ts";
+import type { ClearedEvent, EndEvent, StartEvent } from "../call/handler_message.ts";
 import type { LiveHandlerSpec } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import type { ClipStore } from "../handler/builtin/clip_store.ts";
@@ -210,11 +210,10 @@ export class LiveCall implements SessionOwner {
         return this.#media.renegotiate(output.media, now);
       case "mark":
         return this.#media.mark(output.name, now);
-      case "clear": {
-        const heard = this.#media.endClear(now);
-        this.#handler?.resumeAudio();
-        return this.#perform(this.call.cleared(heard), now);
-      }
+      case "clear":
+        return this.#endClear(output.reason, now);
+      case "barge_in":
+        return this.#bargeIn(now);
       case "send_digits":
         return this.#media.sendDigits(output.digits, output.durationMs, now);
       case "record":
@@ -231,6 +230,20 @@ export class LiveCall implements SessionOwner {
       default:
         return this.#signalling.perform(output);
     }
+  }
+
+  /** The second step of a clear. */
+  #endClear(reason: ClearedEvent["reason"], now: Millis): void {
+    const heard = this.#media.endClear(now);
+    this.#handler?.resumeAudio();
+    this.#perform(this.call.cleared(heard, reason), now);
+  }
+
+  /** The caller speaks over our sound: nothing is cleared, or told, where there is none. */
+  #bargeIn(now: Millis): void {
+    if (!this.#media.isHandlerHeard) return;
+    this.#media.beginClear(now);
+    this.#handler?.discardAudio();
   }
 
   #answered(now: Millis): void {

@@ -17,7 +17,7 @@ import { type ClockSlot, MediaClock } from "./media_clock.ts";
 /** What is played, and where packets go. */
 export interface OutboundAudioOptions {
   readonly runtime: Runtime;
-  /** At 8 kHz. */
+  /** At the rate of the media. */
   readonly sound: Int16Array;
   readonly digits: string;
   /** Sends one RTP packet. `bytes` is reused after the return. */
@@ -27,6 +27,23 @@ export interface OutboundAudioOptions {
   /** Sound and keys have all been sent. Once. */
   readonly played: () => void;
 }
+
+/** What came of a call's audio. */
+export interface OutboundSound {
+  /** Everything that was heard since the answer. */
+  readonly heard: Int16Array;
+  /** Everything that was heard before the answer: ringing, announcements. */
+  readonly early: Int16Array;
+  /** Figures of the whole call, once it was stopped. */
+  readonly statistics: MediaStatistics;
+}
+
+/** What came of a call that never had audio. */
+export const SILENCE: OutboundSound = {
+  heard: new Int16Array(0),
+  early: new Int16Array(0),
+  statistics: EMPTY_STATISTICS,
+};
 
 /** Samples that are handed to the media at a time. */
 const CHUNK_SAMPLES = 800;
@@ -83,19 +100,10 @@ export class OutboundAudio implements MediaSink {
     return this.#firstPacketAt;
   }
 
-  /** Figures of the whole call, once it was stopped. */
-  get statistics(): MediaStatistics {
-    return this.#statistics;
-  }
-
-  /** Everything that was heard since the answer, at 8 kHz. */
-  heard(): Int16Array {
-    return this.#heard.whole();
-  }
-
-  /** Everything that was heard before the answer: ringing, announcements. */
-  early(): Int16Array {
-    return this.#early.whole();
+  /** What has come of it so far. */
+  get sound(): OutboundSound {
+    const statistics = this.#statistics;
+    return { heard: this.#heard.whole(), early: this.#early.whole(), statistics };
   }
 
   /** The peer has described its audio, or described it anew: from now on we listen. */

@@ -8,7 +8,6 @@
 
 import { formatSocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
-import { EMPTY_STATISTICS } from "../call/call_record.ts";
 import { BindError, type Runtime, type Timer } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { SipResponse } from "../sip/message/message.ts";
@@ -16,9 +15,11 @@ import { DEFAULT_TIMERS } from "../sip/transaction/timers.ts";
 import type { SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
 import { Agent, type SessionOwner } from "./agent.ts";
 import { dial, type Dialer, type DialResult } from "./dialer.ts";
+import { SILENCE } from "./outbound_audio.ts";
 import { InfoDigits, mayTakeInfo } from "./outbound_info.ts";
 import { OutboundMedia } from "./outbound_media.ts";
-import { type OutboundCallOptions, type OutboundCallResult } from "./outbound_options.ts";
+import { OUTBOUND_RATE } from "./outbound_options.ts";
+import type { OutboundCallOptions, OutboundCallResult } from "./outbound_options.ts";
 import type { DialAttempt } from "./outbound_queue.ts";
 import { asRoute, parseTarget, unreachable } from "./outbound_target.ts";
 
@@ -375,8 +376,8 @@ class OutboundCall implements SessionOwner {
 
   #result(): OutboundCallResult {
     const answered = this.#codec !== "";
-    const audio = this.#media?.audio;
-    const firstPacketAt = audio?.firstPacketAt;
+    const media = this.#media;
+    const firstPacketAt = media?.audio.firstPacketAt;
     return {
       statusCode: this.#status.code,
       reasonPhrase: this.#status.phrase,
@@ -388,12 +389,12 @@ class OutboundCall implements SessionOwner {
       endedBy: this.#endedBy,
       peerReason: this.#peerReason,
       firstAudioMs: firstPacketAt === undefined ? undefined : firstPacketAt - this.#finalAt,
-      heard: audio?.heard() ?? new Int16Array(0),
-      early: audio?.early() ?? new Int16Array(0),
+      rate: this.#options.rate ?? OUTBOUND_RATE,
+      ...(media?.audio.sound ?? SILENCE),
       unsentDigits: this.#unsentDigits,
       attempts: this.#attempts,
       codec: this.#codec,
-      statistics: audio?.statistics ?? EMPTY_STATISTICS,
+      suite: media?.current?.crypto?.send.suite,
     };
   }
 }

@@ -5,36 +5,53 @@
  * @module
  */
 
+import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import { randomUint32 } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import { sdpBody, SessionMedia } from "../call/session_media.ts";
 import type { MediaOptions } from "../media/media_contract.ts";
-import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { Answer, SipBody } from "../sip/user_agent/output.ts";
-import { mediaChange } from "./media_change.ts";
+import { mediaChange, rtcpSetUp } from "./media_change.ts";
 import { OutboundAudio } from "./outbound_audio.ts";
-import { OutboundCallError, type OutboundCallOptions } from "./outbound_options.ts";
+import { OUTBOUND_RATE, OutboundCallError, type OutboundCallOptions } from "./outbound_options.ts";
 import { type PortPair, PortPool } from "./port_pool.ts";
 
 /** Payload type of telephone-events in our offers. */
 const DTMF_PAYLOAD_TYPE = 101;
 
+/**
+ * Mean time between two reports of ours. Most calls here are short, and a round trip is known once the peer has
+ * answered one.
+ */
+const REPORT_INTERVAL: Millis = 1000;
+
+/** What is opened before there can be a call. */
+interface Opened {
+  readonly address: string;
+  readonly ports: PortPair;
+  readonly libraries: AudioLibraries;
+  readonly played: () => void;
+}
+
 /** One call's media, on ports of its own. */
 export class OutboundMedia {
   readonly audio: OutboundAudio;
-  readonly #runtime: Runtime;
   readonly #ports: PortPair;
+  /** What stays the same, whatever is agreed on. */
+  readonly #fixed: Pick<MediaOptions, "rate" | "libraries" | "rtcp" | "srtpCrypto" | "random">;
   readonly #sdpSessionId: string;
   #signallingAddress = "";
   #description: SessionMedia;
 
   private constructor(
     options: OutboundCallOptions,
-    { address, ports, played }: { address: string; ports: PortPair; played: () => void },
+    { address, ports, libraries, played }: Opened,
   ) {
     const { runtime, codecs, sound, digits } = options;
-    this.#runtime = runtime;
+    const { random, srtpCrypto } = runtime;
+    const rtcp = rtcpSetUp(runtime, REPORT_INTERVAL);
+    this.#fixed = { rate: options.rate ?? OUTBOUND_RATE, libraries, rtcp, srtpCrypto, random };
     this.#ports = ports;
     this.#sdpSessionId = `${randomUint32(runtime.random)}`;
     this.#description = new SessionMedia({
@@ -42,6 +59,8 @@ export class OutboundMedia {
       codecs,
       dtmfPayloadType: DTMF_PAYLOAD_TYPE,
       sdpSessionId: this.#sdpSessionId,
+      srtp: { policy: options.srtp ?? "optional", random },
+      rtcp: { mux: true, extendedReports: true },
     });
     this.#description.port = ports.rtp.local.port;
     this.audio = new OutboundAudio({
@@ -55,7 +74,7 @@ export class OutboundMedia {
   }
 
   /**
-   * Binds the ports.
+   * Binds the ports, and loads what the codecs need.
    *
    * @param address Where RTP is received.
    * @param played Called once sound and keys have all been sent.
@@ -65,7 +84,11 @@ export class OutboundMedia {
     options: OutboundCallOptions,
     { address, played }: { readonly address: string; readonly played: () => void },
   ): Promise<OutboundMedia> {
-    const { runtime } = options;
+    const { runtime, codecs } = options;
+    const libraries = await runtime.loadAudioLibraries({
+      opus: codecs.includes("opus"),
+      voiceDetector: false,
+    });
     const pool = new PortPool(runtime, options.ports);
     // A packet may come before there is anybody to take it
     let media: OutboundMedia | undefined = undefined as OutboundMedia | undefined;
@@ -78,7 +101,7 @@ export class OutboundMedia {
       const message = "There is no free pair of ports for RTP: name others with --ports";
       throw new OutboundCallError(message);
     }
-    media = new OutboundMedia(options, { address, ports, played });
+    media = new OutboundMedia(options, { address, ports, libraries, played });
     return media;
   }
 
@@ -144,11 +167,11 @@ export class OutboundMedia {
 
   #optionsOf(agreed: NegotiatedMedia): MediaOptions {
     return {
+      ...this.#fixed,
       ...mediaChange(agreed),
       signallingAddress: this.#signallingAddress,
       latch: "auto",
       timeout: 0,
-      random: this.#runtime.random,
     };
   }
 }

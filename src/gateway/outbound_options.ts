@@ -4,15 +4,20 @@
  * @module
  */
 
-import type { Millis } from "../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { CodecName } from "../sdp/codec_name.ts";
+import type { CryptoSuite } from "../sdp/crypto_attribute.ts";
+import type { SrtpPolicy } from "../sdp/profile.ts";
 import type { Credentials } from "../sip/auth/credentials.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import type { SipMessage } from "../sip/message/message.ts";
 import type { DialAttempt } from "./outbound_queue.ts";
 import type { PortRange } from "./port_pool.ts";
+
+/** Of the sound of a call, when its options name no rate. */
+export const OUTBOUND_RATE: Hertz = 8000;
 
 /** What to call, and what to do there. */
 export interface OutboundCallOptions {
@@ -30,11 +35,16 @@ export interface OutboundCallOptions {
   /** Value of From without a tag. */
   readonly from: string;
   readonly headers: Headers;
+  /** What is offered, the preferred one first. */
   readonly codecs: readonly CodecName[];
+  /** Samples a second of `sound`, and of what is heard, whatever the codec is; default 8000. */
+  readonly rate?: Hertz;
+  /** Whether audio is encrypted; default `optional`: where the callee offers it in the call. */
+  readonly srtp?: SrtpPolicy;
   /** The address that we call from; default: the one towards the target. */
   readonly localAddress?: string | undefined;
   readonly ports: PortRange;
-  /** What the other side gets to hear, at 8 kHz. */
+  /** What the other side gets to hear, at `rate`. */
   readonly sound: Int16Array;
   /** Keys that are pressed once the call is up: as telephone-events, else by INFO. */
   readonly digits: string;
@@ -74,7 +84,9 @@ export interface OutboundCallResult {
   readonly peerReason: string;
   /** From the answer to the first packet of the peer; `undefined` when none came. */
   readonly firstAudioMs: Millis | undefined;
-  /** Everything that was heard since the answer, at 8 kHz. */
+  /** Samples a second of what was heard. */
+  readonly rate: Hertz;
+  /** Everything that was heard since the answer. */
   readonly heard: Int16Array;
   /** Everything that was heard before: ringing tones and announcements. */
   readonly early: Int16Array;
@@ -83,6 +95,8 @@ export interface OutboundCallResult {
   /** Tries before the one that the rest tells of: redirections. */
   readonly attempts: readonly DialAttempt[];
   readonly codec: string;
+  /** What encrypted the audio in the end; `undefined`: nothing did. */
+  readonly suite: CryptoSuite | undefined;
   readonly statistics: MediaStatistics;
 }
 

@@ -3,12 +3,13 @@
  *
  * The voice detector says when there is a voice. While we are heard ourselves it may be our own,
  * come back by the line or a loudspeaker: then nothing is told until it is known that it is not.
- * Over silence of ours the caller is told of at once.
+ * Over silence of ours the caller is told of at once. Keys in the audio are no voice.
  *
  * @module
  */
 
-import { ECHO_DELAY_MS_MAX, EchoDetector } from "../audio/echo_detector.ts";
+import { ECHO_DELAY_MS_MAX, ECHO_WINDOW_MS, EchoDetector } from "../audio/echo_detector.ts";
+import { KeyTones } from "../audio/key_tone.ts";
 import { isQuiet } from "../audio/quiet.ts";
 import type { SpeechDetector } from "../audio/speech_detector.ts";
 import type { Hertz, Millis, Samples } from "../base/units.ts";
@@ -17,8 +18,18 @@ import type { Hertz, Millis, Samples } from "../base/units.ts";
 export interface BargeInOptions {
   /** `notify` tells of speech; `clear` also asks for our sound to be stopped. */
   readonly mode: "notify" | "clear";
-  /** How long the caller speaks until our sound is stopped. */
+  /** How long the caller speaks over our sound until it is stopped. */
   readonly after: Millis;
+}
+
+/** What the ears of one call are made of. */
+export interface BargeInSetUp extends BargeInOptions {
+  /** Of both directions. */
+  readonly rate: Hertz;
+  /** Of the caller's audio; closed by whoever opened it. */
+  readonly detector: SpeechDetector;
+  /** Whether more of our audio waits to go out. Asked seldom. */
+  readonly isQueued: () => boolean;
 }
 
 /** What happened. `atMs` counts from the beginning of the call's audio. */
@@ -30,41 +41,57 @@ export type SpeechChange =
 /** So much of a voice is heard before it is compared with our own. */
 const COMPARE_AFTER_MS: Millis = 150;
 /** From one comparison to the next. */
-const COMPARE_INTERVAL_MS: Millis = 80;
+const COMPARE_INTERVAL_MS: Millis = 60;
 /** Comparisons in a row that must find no echo. */
 const COMPARISONS = 2;
 
-/** - `suspected`: a voice that may be our own. - `told`: the caller's. */
-type State = "silent" | "suspected" | "told";
+/** How much voice there must be behind a key. */
+const VOICE_MS_MIN: Millis = 60;
+/** How far back a key is looked for when a voice begins: as long as a beginning takes, or more. */
+const KEY_SPAN_MS: Millis = 100;
+
+/** Our sound goes on over pauses of this length. */
+const SOUND_PAUSE_MS: Millis = 500;
+/** We are heard until this long after the last sound of ours, and while more is queued. */
+const SOUND_END_MS: Millis = 100;
+/** Who has been silent for longer does not speak over us. */
+const VOICE_PAUSE_MS: Millis = 100;
+
+/**
+ * - `suspected`: a voice that may be our own.
+ * - `told`: the caller's.
+ * - `interrupted`: the caller's, and our sound was asked to be stopped.
+ */
+type State = "silent" | "suspected" | "told" | "interrupted";
 
 /** The ears of one call for the caller's speech. Hot path: allocates when something changes. */
 export class BargeIn {
-  readonly #options: BargeInOptions;
+  readonly #setUp: BargeInSetUp;
   readonly #detector: SpeechDetector;
   readonly #echo: EchoDetector;
+  readonly #keys: KeyTones;
   readonly #perMs: number;
   #state: State = "silent";
   /** How much of the caller's audio has been heard. */
   #heard: Samples = 0;
-  /** Where the present voice began; behind an echo, where the echo was last found. */
+  /** Where the present voice began; behind an echo or a key, where that was last found. */
   #began: Millis = 0;
-  #comparedAt: Millis = 0;
+  #isBehindKey = false;
+  /** When the next comparison may be. */
+  #compareAt: Millis = 0;
   #different = 0;
-  #isCleared = false;
-  /** Until when our audio may come back. */
-  #soundUntil: Millis = -Infinity;
+  /** When it was last known that the voice is not our own. */
+  #provenAt: Millis = 0;
+  /** Of our sound, short pauses included. */
+  #soundBegan: Millis = -Infinity;
+  #soundEnd: Millis = -Infinity;
 
-  /**
-   * @param rate Of both directions.
-   * @param detector Of the caller's audio; closed by whoever opened it.
-   */
-  constructor(
-    options: BargeInOptions & { readonly rate: Hertz; readonly detector: SpeechDetector },
-  ) {
-    this.#options = options;
-    this.#detector = options.detector;
-    this.#echo = new EchoDetector(options.rate);
-    this.#perMs = options.rate / 1000;
+  constructor(setUp: BargeInSetUp) {
+    this.#setUp = setUp;
+    this.#detector = setUp.detector;
+    this.#echo = new EchoDetector(setUp.rate);
+    this.#keys = new KeyTones(setUp.rate, KEY_SPAN_MS);
+    this.#perMs = setUp.rate / 1000;
   }
 
   /**
@@ -74,27 +101,25 @@ export class BargeIn {
    */
   sent(samples: Int16Array, count: Samples, at: Millis): void {
     this.#echo.sent(samples, count, at);
-    if (!isQuiet(samples, count)) this.#soundUntil = at + ECHO_DELAY_MS_MAX;
+    if (isQuiet(samples, count)) return;
+    if (at > this.#soundEnd + SOUND_PAUSE_MS) this.#soundBegan = at;
+    this.#soundEnd = at + count / this.#perMs;
   }
 
   /** Takes the caller's audio, without gaps; says what it changes. */
   received(samples: Int16Array, count: Samples): SpeechChange | undefined {
     this.#echo.received(samples, count);
+    this.#keys.received(samples, count);
     this.#heard += count;
     const change = this.#detector.receive(samples, 0, count);
-    if (change === "started") {
-      this.#state = "suspected";
-      this.#began = this.#detector.atMs;
-      this.#comparedAt = 0;
-      this.#different = 0;
-      this.#isCleared = false;
-    } else if (change === "stopped") {
-      const wasTold = this.#state === "told";
+    if (change === "started") this.#suspect();
+    else if (change === "stopped") {
+      const wasTold = this.#state === "told" || this.#state === "interrupted";
       this.#state = "silent";
-      if (wasTold) return { type: "speech", state: "stopped", atMs: this.#detector.atMs };
+      return wasTold ? speech("stopped", this.#detector.atMs) : undefined;
     }
-    if (this.#state === "suspected") return this.#judge();
-    return this.#state === "told" && this.#isClear() ? this.#clear() : undefined;
+    if (this.#state === "suspected") return this.#judge(count);
+    return this.#state === "told" ? this.#interrupt() : undefined;
   }
 
   /** Where the caller's audio is. */
@@ -102,30 +127,64 @@ export class BargeIn {
     return this.#heard / this.#perMs;
   }
 
-  #judge(): SpeechChange | undefined {
+  #suspect(): void {
+    this.#state = "suspected";
+    this.#began = this.#detector.atMs;
+    this.#compareAt = this.#began + COMPARE_AFTER_MS;
+    this.#different = 0;
+    this.#isBehindKey = false;
+    if (this.#keys.isKey(KEY_SPAN_MS * this.#perMs)) this.#noteKey();
+  }
+
+  /** Whose voice it is. */
+  #judge(count: Samples): SpeechChange | undefined {
     const now = this.#now;
-    if (now < this.#soundUntil) {
-      const isEarly = now < this.#began + COMPARE_AFTER_MS;
-      if (isEarly || now < this.#comparedAt + COMPARE_INTERVAL_MS) return undefined;
-      this.#comparedAt = now;
-      if (this.#echo.isEcho()) {
-        this.#began = now;
-        this.#different = 0;
-        return undefined;
-      }
-      if (++this.#different < COMPARISONS) return undefined;
+    if (this.#keys.isKey(count)) this.#noteKey();
+    if (this.#isBehindKey) {
+      const voiceEnd = now - this.#detector.pauseMs;
+      if (voiceEnd < this.#began + VOICE_MS_MIN) return undefined;
     }
+    if (now < this.#soundEnd + ECHO_DELAY_MS_MAX && !this.#isProven()) return undefined;
     this.#state = "told";
-    return { type: "speech", state: "started", atMs: Math.round(this.#began) };
+    this.#provenAt = now;
+    this.#different = 0;
+    return speech("started", this.#began);
   }
 
-  #isClear(): boolean {
-    const { mode, after } = this.#options;
-    return mode === "clear" && !this.#isCleared && this.#now >= this.#began + after;
+  /** A key is no voice, and nothing that has one in it can be compared. */
+  #noteKey(): void {
+    this.#isBehindKey = true;
+    this.#began = this.#now;
+    this.#different = 0;
+    this.#compareAt = this.#began + ECHO_WINDOW_MS;
   }
 
-  #clear(): SpeechChange {
-    this.#isCleared = true;
+  /** Compares what is heard with what we sent, when it is time to. */
+  #isProven(): boolean {
+    const now = this.#now;
+    if (now < this.#compareAt) return false;
+    this.#compareAt = now + COMPARE_INTERVAL_MS;
+    if (this.#echo.isEcho()) {
+      this.#began = now;
+      this.#different = 0;
+    } else this.#different++;
+    return this.#different >= COMPARISONS;
+  }
+
+  /** Asks for our sound to be stopped, when the caller has spoken over it for long enough. */
+  #interrupt(): SpeechChange | undefined {
+    const { mode, after, isQueued } = this.#setUp;
+    const now = this.#now;
+    if (mode !== "clear" || now < Math.max(this.#began, this.#soundBegan) + after) return undefined;
+    if (this.#detector.pauseMs > VOICE_PAUSE_MS) return undefined;
+    if (now >= this.#soundEnd + SOUND_END_MS && !isQueued()) return undefined;
+    // What was a caller's voice before we began may be our own since
+    if (this.#soundBegan > this.#provenAt && !this.#isProven()) return undefined;
+    this.#state = "interrupted";
     return { type: "bargeIn" };
   }
+}
+
+function speech(state: "started" | "stopped", at: Millis): SpeechChange {
+  return { type: "speech", state, atMs: Math.round(at) };
 }

@@ -52,6 +52,9 @@ export type {
 } from "./media_contract.ts";
 export { PTIME_MAX, PTIME_MIN } from "./session_options.ts";
 
+/** What waits for longer than this is no handler's that keeps the pace of time. */
+const QUEUED_MS_MIN: Millis = 100;
+
 /**
  * Both directions of one call's audio. Methods may be called from inside the sink's. Hot path: a
  * packet received or sent in order allocates nothing.
@@ -365,7 +368,8 @@ export class MediaSession {
   #openTaps(): Taps {
     const report = (event: MediaEvent) => this.#sink.event(event);
     const begin = { received: this.#received, now: this.#now };
-    this.#taps = new Taps(tapOptions(this.#options), report, begin);
+    const isQueued = () => this.#send.statistics().queue_ms > QUEUED_MS_MIN;
+    this.#taps = new Taps({ ...tapOptions(this.#options), isQueued }, report, begin);
     return this.#taps;
   }
 

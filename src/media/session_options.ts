@@ -89,7 +89,7 @@ export function rtcpAgreement(options: MediaOptions): RtcpAgreement {
 }
 
 /** @throws {RangeError} Speech is asked for, and the voice detector is not there. */
-export function tapOptions(options: MediaOptions): TapOptions {
+export function tapOptions(options: MediaOptions): Omit<TapOptions, "isQueued"> {
   const { speech, libraries = {}, inbandDtmf = false } = options;
   const rate = rateOf(options);
   if (speech === undefined) return { rate, inbandDtmf };

@@ -22,6 +22,8 @@ export interface TapOptions {
   readonly rate: Hertz;
   /** Absent: nobody listens for speech. */
   readonly speech?: BargeInOptions & { readonly library: VoiceDetectorLibrary };
+  /** Whether more of our audio waits to go out. Asked seldom. */
+  readonly isQueued: () => boolean;
   /** Whether keys are heard in the caller's audio. */
   readonly inbandDtmf: boolean;
 }
@@ -51,7 +53,7 @@ export class Taps {
     report: (event: MediaEvent) => void,
     begin: { readonly received: Samples; readonly now: Millis },
   ) {
-    const { rate, speech, inbandDtmf } = options;
+    const { rate, speech, inbandDtmf, isQueued } = options;
     this.#rate = rate;
     this.#received = begin.received;
     this.#receivedAt = begin.now;
@@ -62,7 +64,7 @@ export class Taps {
       return;
     }
     const detector = new SpeechDetector({ rate, library: speech.library });
-    this.#speech = new BargeIn({ ...speech, rate, detector });
+    this.#speech = new BargeIn({ ...speech, rate, detector, isQueued });
     this.#close = () => detector.close();
   }
 

@@ -4,6 +4,7 @@ import { createOpus } from "../../src/audio/opus.ts";
 import { carriesRedundancy } from "../../src/audio/opus_packet.ts";
 import { findSound, levelDbfs } from "../../src/audio/similarity.ts";
 import { loadAudioLibraries } from "../../src/runtime/wasm/load_audio_libraries.ts";
+import { tone } from "../../src/audio/tone.ts";
 import { pseudoRandom, speech, whiteNoise } from "./sounds.ts";
 
 const libraries = await loadAudioLibraries({ opus: true, voiceDetector: false });
@@ -171,6 +172,12 @@ describe("DTX", () => {
   test("sends every frame of speech", () => {
     const packets = packetsOf(opus(RATE), speech(RATE).subarray(0, RATE), FRAME);
     expect(packets.every((packet) => packet.length > 2)).toBe(true);
+  });
+
+  test("sends every frame of a tone, which is no speech, but no silence either", () => {
+    const packets = packetsOf(opus(RATE), tone(440, 4000, RATE, -25), FRAME);
+    expect(packets).toHaveLength(200);
+    expect(packets.filter((packet) => packet.length === 0)).toHaveLength(0);
   });
 
   test("of the peer is heard as a frame: a packet of one byte", () => {

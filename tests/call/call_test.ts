@@ -234,7 +234,7 @@ describe("handler of a call", () => {
       type: "send_event",
       event: { event: "dtmf", digit: "5", duration_ms: 100, source: "rfc4733" },
     });
-    const [cleared] = call.cleared({ playedMs: 40, droppedMs: 960 });
+    const [cleared] = call.cleared({ playedMs: 40, droppedMs: 960 }, "command");
     expect(cleared).toMatchObject({ event: { event: "cleared", played_ms: 40, dropped_ms: 960 } });
   });
 });

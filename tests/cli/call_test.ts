@@ -144,7 +144,10 @@ describe("voicegw call", () => {
       );
     const numbers = all.filter(([, value]) => typeof value === "number");
     expect(numbers.length).toBeGreaterThan(15);
-    const fine = numbers.filter(([, value]) => !/^\d+(\.\d)?$/.test(`${value}`));
+    const isScore = (name: string) => /mos$|_pct$/.test(name);
+    const fine = numbers.filter(([name, value]) =>
+      !(isScore(name) ? /^\d+(\.\d{1,2})?$/ : /^-?\d+(\.\d)?$/).test(`${value}`)
+    );
     expect(fine).toEqual([]);
   });
 
@@ -215,7 +218,8 @@ describe("voicegw call", () => {
     const uses: readonly (readonly [readonly string[], string])[] = [
       [["--digits", "12x"], "0-9 * # A-D"],
       [["--duration", "5"], "5s"],
-      [["--codec", "opus"], "PCMU"],
+      [["--codec", "opsu"], "PCMU"],
+      [["--codec", "opus,pcmu,opus"], "once"],
       [["--header", "nonsense"], "'Name: value'"],
       [["--header", "cseq: 9"], "voicegw writes it itself"],
       [["--ports", "9"], "40000-49999"],

@@ -13,14 +13,18 @@ import { until } from "../support/gateway.ts";
 import { freePort, freePortPair } from "./free_port.ts";
 import { NetstringReader } from "./netstring.ts";
 import { PeerOutput } from "./peer_output.ts";
-import { RATE } from "./sound.ts";
+
+/** The codecs that it has, as SDP names them. */
+export type BaresipCodec = "PCMU" | "PCMA" | "G722" | "opus" | "L16/16000" | "L16/44100";
 
 /** What is to be run. */
 export interface BaresipOptions {
   readonly transport: "udp" | "tcp" | "tls";
-  readonly codec: "PCMU" | "PCMA";
-  /** What it says, at {@link RATE}. At the end of it baresip hangs up. */
+  readonly codec: BaresipCodec;
+  /** What it says, at {@linkcode baresipRate} of the codec. At the end of it baresip hangs up. */
   readonly sound: Int16Array;
+  /** Whether it offers and wants encrypted audio. Default: it does not know of such a thing. */
+  readonly srtp?: boolean;
   /** Whether it takes calls by itself. Default: it rings. */
   readonly answers?: boolean;
   /** What it proves itself with when it is asked. */
@@ -47,6 +51,16 @@ export interface BaresipResult {
   readonly output: string;
 }
 
+/** What it calls each codec, and samples a second of its sound then. */
+const CODECS: Readonly<Record<BaresipCodec, { readonly name: string; readonly rate: number }>> = {
+  PCMU: { name: "PCMU", rate: 8000 },
+  PCMA: { name: "PCMA", rate: 8000 },
+  G722: { name: "G722/16000/1", rate: 16_000 },
+  opus: { name: "opus/48000/2", rate: 48_000 },
+  "L16/16000": { name: "L16/16000/1", rate: 16_000 },
+  "L16/44100": { name: "L16/44100/1", rate: 44_100 },
+};
+
 const MODULES = "/usr/lib/baresip/modules";
 const TIMEOUT_MS = 20_000;
 const START_MS_MAX = 8_000;
@@ -54,6 +68,11 @@ const COMMAND_MS_MAX = 3_000;
 
 /** Certificates that it trusts, and its own. */
 const TLS = new URL("../support/tls/", import.meta.url).pathname;
+
+/** Samples a second of what it says and hears with a codec. */
+export function baresipRate(codec: BaresipCodec): number {
+  return CODECS[codec].rate;
+}
 
 /** A baresip that is ready. */
 export class Baresip {
@@ -92,13 +111,14 @@ export class Baresip {
     const folder = mkdtempSync(`${tmpdir()}/voicegw-baresip-`);
     const [sipPort, controlPort] = [await freePortPair(), await freePort()];
     const { transport } = options;
+    const rate = baresipRate(options.codec);
     // It takes TLS one port above the others
     const port = transport === "tls" ? sipPort + 1 : sipPort;
     const uri = `sip:baresip@127.0.0.1:${port};transport=${transport}`;
     const own = ["server.key", "server.pem"].map((file) => readFileSync(`${TLS}${file}`, "utf8"));
     writeFileSync(`${folder}/own.pem`, own.join(""));
-    writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, RATE));
-    writeFileSync(`${folder}/config`, configuration(folder, sipPort, controlPort));
+    writeFileSync(`${folder}/sound.wav`, serializeWav(options.sound, rate));
+    writeFileSync(`${folder}/config`, configuration(folder, { sipPort, controlPort, rate }));
     writeFileSync(`${folder}/accounts`, account(folder, options));
     writeFileSync(`${folder}/contacts`, "");
     const child = Bun.spawn(["baresip", "-f", folder], {
@@ -198,10 +218,15 @@ export class Baresip {
   }
 }
 
-function configuration(folder: string, sipPort: number, controlPort: number): string {
+function configuration(
+  folder: string,
+  { sipPort, controlPort, rate }: { sipPort: number; controlPort: number; rate: number },
+): string {
   const audio = ["audio_player", "audio_alert"].map((key) => `${key} aubridge,nowhere`);
-  const modules = ["g711", "account", "aufile", "aubridge", "sndfile"]
-    .map((name) => `module ${name}.so`);
+  const modules = [
+    ...["g711", "g722", "opus", "l16", "srtp"],
+    ...["account", "aufile", "aubridge", "sndfile"],
+  ].map((name) => `module ${name}.so`);
   const applications = ["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`);
   return [
     `sip_listen 127.0.0.1:${sipPort}`,
@@ -214,7 +239,7 @@ function configuration(folder: string, sipPort: number, controlPort: number): st
     "call_local_timeout 30",
     `audio_source aufile,${folder}/sound.wav`,
     ...audio,
-    ...["ausrc", "auplay"].flatMap((key) => [`${key}_srate ${RATE}`, `${key}_channels 1`]),
+    ...["ausrc", "auplay"].flatMap((key) => [`${key}_srate ${rate}`, `${key}_channels 1`]),
     `module_path ${MODULES}`,
     ...modules,
     ...applications,
@@ -227,11 +252,12 @@ function configuration(folder: string, sipPort: number, controlPort: number): st
 }
 
 function account(folder: string, options: BaresipOptions): string {
-  const { transport, codec, answers = false, credentials } = options;
+  const { transport, codec, answers = false, srtp = false, credentials } = options;
   return [
     `<sip:baresip@127.0.0.1;transport=${transport}>`,
     "regint=0",
-    `audio_codecs=${codec}`,
+    `audio_codecs=${CODECS[codec].name}`,
+    ...(srtp ? ["mediaenc=srtp-mand"] : []),
     `audio_source=aufile,${folder}/sound.wav`,
     `answermode=${answers ? "auto" : "manual"}`,
     ...(credentials === undefined

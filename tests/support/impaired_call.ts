@@ -15,7 +15,7 @@ import type { MediaOptions } from "../../src/media/media_contract.ts";
 import { MediaSession } from "../../src/media/media_session.ts";
 import type { MediaStatistics } from "../../src/media/statistics.ts";
 import { speech } from "../audio/sounds.ts";
-import { type Impaired, type Impairments, impair, type TimedPacket } from "./impaired_link.ts";
+import { impair, type Impaired, type Impairments, type TimedPacket } from "./impaired_link.ts";
 import { compareSounds, type Differences, Reference } from "./sound_comparison.ts";
 
 /**
@@ -40,21 +40,29 @@ export interface Figures extends Differences {
   readonly lengthErrorMs: Millis;
   /** The furthest that the handler's audio was behind the clock. */
   readonly behindMs: Millis;
+  /** The loudest sample in ten minutes of silence; 0 without such. */
+  readonly pausePeak: number;
   readonly concealedMs: Millis;
   readonly recoveredMs: Millis;
+  /** Both. */
+  readonly madeUpMs: Millis;
   readonly countedLost: number;
   /** Between the first packet that arrived and the last one. */
   readonly trulyLost: number;
+  /** Share of the packets with speech that were lost. */
+  readonly spokenLoss: number;
   /** How much can be made up for those at best: a hole fades within 60 ms. */
   readonly concealableMs: Millis;
   readonly statistics: MediaStatistics;
   readonly link: Impaired;
 }
 
-const FRAME_MS: Millis = 20;
+/** Length of a packet. */
+export const FRAME_MS: Millis = 20;
 /** After the last packet: all that is held is given up by then. */
 const LINGER_MS: Millis = 400;
 const PAUSE_MS: Millis = 600_000;
+const PAUSE_MARGIN_MS: Millis = 1000;
 const LONG_MS: Millis = 120_000;
 const FADE_MS: Millis = 60;
 const PAYLOAD_TYPE = 96;
@@ -94,16 +102,19 @@ export class ImpairedCalls {
     const { lengthErrorMs, behindMs, statistics } = heard;
     const isPerfect = Object.keys(call.impairments).length === 1;
     const reference = isPerfect
-      ? new Reference(track.written, call.rate)
+      ? new Reference(spoken(call, track.written), call.rate)
       : this.#perfect(call, track);
     return {
-      ...compareSounds(reference, heard.samples),
+      ...compareSounds(reference, spoken(call, heard.samples)),
       lengthErrorMs,
       behindMs,
+      pausePeak: peakOf(pauseIn(call, heard.samples)),
       concealedMs: statistics.concealed_ms,
       recoveredMs: statistics.recovered_ms,
+      madeUpMs: statistics.concealed_ms + statistics.recovered_ms,
       countedLost: statistics.packets_lost,
       ...lossOf(link, track.packets),
+      spokenLoss: spokenLossOf(call, track, link),
       statistics,
       link,
     };
@@ -123,7 +134,7 @@ export class ImpairedCalls {
     const known = this.#references.get(key);
     if (known !== undefined) return known;
     const { samples } = this.#hear(call, impair(track.packets, { seed: 1 }));
-    const reference = new Reference(samples, rate);
+    const reference = new Reference(spoken(call, samples), rate);
     this.#references.set(key, reference);
     return reference;
   }
@@ -148,9 +159,9 @@ export class ImpairedCalls {
     const { rate } = call;
     const written = soundOf(call);
     const frame = (rate * FRAME_MS) / 1000;
-    const paused = call.sound === "pause" ? pauseOf(rate) : { from: Infinity, to: Infinity };
+    const { from, to } = pauseOf(call);
     for (let at = 0; at < written.length; at += frame) {
-      if (at >= paused.from && at < paused.to) continue;
+      if (call.sound === "pause" && at >= from && at < to) continue;
       passTo(((at + frame) * 1000) / rate);
       session.write(bytesOf(written.subarray(at, at + frame)), now);
     }
@@ -246,11 +257,34 @@ function soundOf({ sound, rate }: ImpairedCall): Int16Array {
   return joined([whole, new Int16Array((PAUSE_MS * rate) / 1000), whole]);
 }
 
-function pauseOf(rate: Hertz): { readonly from: Samples; readonly to: Samples } {
+/** Where the silence is in what was written. */
+function pauseOf({ sound, rate }: ImpairedCall): { readonly from: Samples; readonly to: Samples } {
+  if (sound === "talk" || sound === "long") return { from: Infinity, to: Infinity };
   const sentence = speech(rate);
   const frame = (rate * FRAME_MS) / 1000;
   const from = sentence.length - (sentence.length % frame);
   return { from, to: from + (PAUSE_MS * rate) / 1000 };
+}
+
+/** What was heard in the silence, without a little at both of its ends. */
+function pauseIn(call: ImpairedCall, samples: Int16Array): Int16Array {
+  const margin = (PAUSE_MARGIN_MS * call.rate) / 1000;
+  const { from, to } = pauseOf(call);
+  return samples.subarray(from + margin, to - margin);
+}
+
+/** A sound without {@linkcode pauseIn}. */
+function spoken(call: ImpairedCall, samples: Int16Array): Int16Array {
+  const pause = pauseIn(call, samples);
+  if (pause.length === 0) return samples;
+  const from = (pause.byteOffset - samples.byteOffset) / 2;
+  return joined([samples.subarray(0, from), samples.subarray(from + pause.length)]);
+}
+
+function peakOf(samples: Int16Array): number {
+  let peak = 0;
+  for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+  return peak;
 }
 
 function joined(sounds: readonly Int16Array[]): Int16Array {
@@ -265,6 +299,16 @@ function joined(sounds: readonly Int16Array[]): Int16Array {
 
 function bytesOf(samples: Int16Array): Uint8Array {
   return new Uint8Array(samples.buffer, samples.byteOffset, samples.length * 2);
+}
+
+function spokenLossOf(call: ImpairedCall, track: Track, { lost }: Impaired): number {
+  const { from, to } = pauseOf(call);
+  const isSpoken = ({ at }: TimedPacket): boolean => {
+    const sample = (at * call.rate) / 1000;
+    return sample < from || sample > to;
+  };
+  const spokenLost = lost.filter((index) => isSpoken(track.packets[index] as TimedPacket));
+  return spokenLost.length / track.packets.filter(isSpoken).length;
 }
 
 /** What the receiver could know of the loss. */

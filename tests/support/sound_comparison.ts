@@ -73,13 +73,15 @@ export class Reference {
 /** Length of the places at which delay is looked for, in frames. */
 const PLACE_FRAMES = 12;
 /** How far to either side. */
-const REACH_MS: Millis = 300;
+const REACH_MS: Millis = 200;
 /** The rate at which it is looked for first. */
 const COARSE_RATE: Hertz = 2000;
 /** So like the other, nothing better is looked for. */
 const ALIKE = 0.95;
-/** Another delay has to be so much more alike than the one before. */
+/** Another delay has to be so much more alike than the one before, */
 const BETTER = 0.1;
+/** and so alike at all. */
+const ALIKE_ENOUGH = 0.7;
 
 /** Compares what was heard with what it should have been. */
 export function compareSounds(reference: Reference, heard: Int16Array): Differences {
@@ -183,7 +185,8 @@ function delayAt(
   const centre = Math.round(before / thinning);
   const near = best(coarse, centre - reach, centre + reach).delay * thinning;
   const found = best(fine, near - thinning, near + thinning);
-  return found.likeness > usual + BETTER ? found.delay : before;
+  const wanted = Math.max(usual + BETTER, ALIKE_ENOUGH);
+  return found.likeness > wanted ? found.delay : before;
 }
 
 /** A stretch of one sound, to be found in another. */

@@ -1,6 +1,6 @@
 /**
  * Plays a WAV file once, several times or until the caller hangs up. The caller's audio is not
- * listened to.
+ * listened to, but a barge-in ends it.
  *
  * @module
  */
@@ -59,8 +59,10 @@ export class PlayHandler implements Handler {
     if (this.#state === "playing" && !this.#scheduled) this.#play();
   }
 
+  /** A caller who speaks over it has heard enough: as if the file had ended, with or without loop. */
   discardAudio(): void {
-    if (this.#state !== "ended") this.#options.host.audioDiscarded();
+    if (this.#state === "playing") this.#end({ type: "completed" });
+    else if (this.#state === "loading") this.#options.host.audioDiscarded();
   }
 
   stop(): void {

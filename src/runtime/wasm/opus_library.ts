@@ -8,6 +8,7 @@
  */
 
 import type { OpusDecoder, OpusEncoder, OpusLibrary } from "../../audio/audio_libraries.ts";
+import { isQuiet } from "../../audio/quiet.ts";
 import type { Hertz, Samples } from "../../base/units.ts";
 
 /** The functions of libopus that are used. Pointers are offsets in the memory. */
@@ -227,9 +228,15 @@ class Decoder implements OpusDecoder {
   }
 }
 
+/**
+ * Leaves out frames of silence alone. What libopus takes for no speech would be tones and music too: a tone of a
+ * second would break off in its midst.
+ */
 class Encoder implements OpusEncoder {
   readonly #memory: SharedMemory;
   readonly #rate: Hertz;
+  /** Whether libopus may leave frames out. */
+  #mayLeaveOut = false;
   /** 0: closed. */
   #state: number;
 
@@ -252,6 +259,7 @@ class Encoder implements OpusEncoder {
     for (let index = 0; index < length; index++) {
       input[index] = samples[offset + index] as number;
     }
+    this.#leaveOut(isQuiet(input, length));
     const room = Math.min(out.length - outOffset, SENT_BYTES_MAX);
     const written = module._oc_encode(state, samplesAt, length, packetAt, room);
     if (written < 0) throw this.#refused(length);
@@ -274,9 +282,17 @@ class Encoder implements OpusEncoder {
     this.#state = 0;
   }
 
+  /** Says so only when it changes. */
+  #leaveOut(may: boolean): void {
+    if (may === this.#mayLeaveOut) return;
+    this.#mayLeaveOut = may;
+    this.#memory.module._oc_encoder_ctl(this.#state, SET_DTX, may ? 1 : 0);
+  }
+
   #create(): number {
     const { module, packetAt } = this.#memory;
     const rate = this.#rate;
+    this.#mayLeaveOut = false;
     const state = allocated(module._oc_create_encoder(rate, 1, APPLICATION_VOIP, packetAt));
     const settings = [
       [SET_BITRATE, BITRATES[rate] as number],
@@ -284,7 +300,7 @@ class Encoder implements OpusEncoder {
       [SET_SIGNAL, SIGNAL_VOICE],
       [SET_INBAND_FEC, 1],
       [SET_PACKET_LOSS_PERC, EXPECTED_LOSS],
-      [SET_DTX, 1],
+      [SET_DTX, 0],
     ] as const;
     for (const [request, value] of settings) {
       const result = module._oc_encoder_ctl(state, request, value);
