@@ -97,7 +97,6 @@ describe("a call under SRTP", () => {
     await Bun.file(file).delete();
     expect(result).toMatchObject({ answered: true, suite: SUITE });
     expect(new Set(descriptions.map((text) => /^a=crypto.*$/m.exec(text)?.[0])).size).toBe(1);
-    expect(descriptions.length).toBeGreaterThan(1);
     expect(result.statistics).toMatchObject({ packets_lost: 0, packets_refused: 0 });
     for (const heard of [result.early, result.heard]) {
       const sound = tone(440, 300, RATE);
