@@ -115,4 +115,49 @@ describe("joins of made-up audio and silence", () => {
       }
     }
   });
+
+  test("a repetition begins where the sound was, whatever the pitch seems to be", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const concealment = new Concealment(16_000);
+      // A pitch that rises: no period fits
+      const sound = Int16Array.from(
+        { length: 960 },
+        (_, at) => Math.round(9000 * Math.sin(at * (0.02 + seed * 1e-3 + at * 1e-4))),
+      );
+      concealment.good(sound, sound.length);
+      const first = made(concealment, 320)[0] as number;
+      const step = Math.abs(first - (sound[959] as number));
+      expect([seed, step <= stepMax(sound)]).toEqual([seed, true]);
+    }
+  });
+
+  test("the loudest sound is not repeated beyond what a sample holds", () => {
+    const concealment = new Concealment(8000);
+    // Up and down in turn, and at the end up twice
+    const sound = Int16Array.from({ length: 480 }, (_, at) => at % 2 === 0 ? 32_767 : -32_768);
+    sound[479] = 32_767;
+    concealment.good(sound, sound.length);
+    expect(made(concealment, 160)[0]).toBe(32_767);
+  });
+
+  test("silence in the midst of a repetition ends it without a click", () => {
+    const concealment = afterTone();
+    const sound = tone(250, 60, 8000);
+    const repeated = made(concealment, 84);
+    const silence = new Int16Array(160);
+    concealment.end(silence, 160);
+    expect(stepMax(repeated, silence) < stepMax(sound) * 1.2).toBe(true);
+    expect(levelOf(silence.subarray(40))).toBe(-Infinity);
+  });
+
+  test("what follows on audio that was left out is joined to what was before it", () => {
+    const concealment = new Concealment(8000);
+    const sound = tone(250, 60, 8000);
+    concealment.good(sound.slice(), sound.length);
+    concealment.cut();
+    // Half a period was left out
+    const next = tone(250, 80, 8000).slice(480 + 16);
+    concealment.good(next, next.length);
+    expect(stepMax(sound, next) < stepMax(sound) * 1.5).toBe(true);
+  });
 });

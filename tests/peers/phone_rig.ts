@@ -116,13 +116,17 @@ export class PhoneRig {
 }
 
 /**
- * Looks for a sound in what was heard of it after a call has changed hands: its first packets may be
- * lost, so that all is heard too early.
+ * Looks for a sound in what was heard of it after a call has begun or changed hands: its first
+ * packets may be lost, so that all is heard too early.
  *
  * @returns As {@linkcode correlations}, without the first piece.
  */
-export function laterCorrelations(sent: Int16Array, heard: Int16Array): readonly number[] {
-  const later = new Int16Array(heard.length + (EARLY_MS_MAX * RATE) / 1000);
+export function laterCorrelations(
+  sent: Int16Array,
+  heard: Int16Array,
+  { rate = RATE }: { readonly rate?: number } = {},
+): readonly number[] {
+  const later = new Int16Array(heard.length + (EARLY_MS_MAX * rate) / 1000);
   later.set(heard, later.length - heard.length);
-  return correlations(sent, later).slice(1);
+  return correlations(sent, later, { rate }).slice(1);
 }

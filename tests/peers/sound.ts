@@ -49,14 +49,15 @@ export function sweep(durationMs: number, options: SweepOptions = {}): Int16Arra
  * hole would make all that follows it unlike.
  *
  * @param rate Samples a second of both.
+ * @param pieceMs Length of a piece, when not half a second.
  * @returns Normalised cross-correlation of each piece at its best place, 1 for the very same.
  */
 export function correlations(
   sent: Int16Array,
   heard: Int16Array,
-  { rate = RATE }: { readonly rate?: number } = {},
+  { rate = RATE, pieceMs = PIECE_MS }: { readonly rate?: number; readonly pieceMs?: number } = {},
 ): readonly number[] {
-  const length = (PIECE_MS * rate) / 1000;
+  const length = (pieceMs * rate) / 1000;
   const found: number[] = [];
   // The end may be missing: the caller hangs up while it is on its way.
   const end = sent.length - (MISSING_MS_MAX * rate) / 1000;

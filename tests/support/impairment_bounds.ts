@@ -135,7 +135,7 @@ function distanceMax(call: ImpairedCall, { spokenLoss }: Figures): number {
 function movingOf({ codec, impairments }: ImpairedCall): number {
   const { jitter = 0 } = impairments;
   if (codec === "opus") return jitter > 20 ? 1.2 : 0.4;
-  return jitter > 20 ? 0.4 : 0.05;
+  return jitter > 20 ? 0.5 : 0.05;
 }
 
 /** Whether nothing moves the timeline but drift. */
