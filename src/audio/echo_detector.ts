@@ -22,22 +22,34 @@ const PRE_EMPHASIS = 0.9;
 
 /** How much of what was heard is looked for. */
 export const ECHO_WINDOW_MS: Millis = 250;
-/** How much later than it was sent an echo may come. */
-export const ECHO_DELAY_MS_MAX: Millis = 1000;
+/** How much later than it was sent an echo may come: a mobile network there and back, and more. */
+export const ECHO_DELAY_MS_MAX: Millis = 720;
 /** How much earlier, by the count of samples: the timelines of both directions may differ. */
-const ECHO_DELAY_MS_MIN: Millis = -250;
+const ECHO_DELAY_MS_MIN: Millis = -50;
 
-/** What share of it must be explained by what was sent for it to be an echo, */
+/** What share of it must be explained by what was sent for it to be an echo, or perhaps one. */
 const EXPLAINED_MIN = 0.5;
-/** where it is this much weaker than what was sent: a voice seldom is. */
-const EXPLAINED_MIN_WEAK = 0.3;
+const EXPLAINED_PERHAPS = 0.3;
+/** Weaker than what was sent by this much, in power, it may be an echo in noise. */
 const WEAK = 0.04;
 /** What is not this much stronger than a known echo would be is nothing but that echo. */
 const POWER_OVER_ECHO = 4;
+/** No echo is stronger than this, beside what was sent. */
+const GAIN_MAX = 2;
 /** Found this often in the same place, it is one; a voice may be like what we sent once. */
 const FOUND_MIN = 3;
 /** As strong as this, at 16 bits, is what was sent that could come back. */
 const SENT_MIN = 10;
+
+/** Of a voice that begins within the window: a part of it, and how strong it is beside the strongest. */
+const BLOCK: Samples = 20 * KEPT_PER_MS;
+const ONSET_SHARE = 0.02;
+
+/**
+ * What was heard last: our own sound, a voice, or what may be either: `weak` is a voice much weaker
+ * than ours, or an echo in noise.
+ */
+export type EchoVerdict = "echo" | "voice" | "weak" | "unsure";
 
 const WINDOW: Samples = ECHO_WINDOW_MS * KEPT_PER_MS;
 const DELAY_MAX: Samples = ECHO_DELAY_MS_MAX * KEPT_PER_MS;
@@ -108,7 +120,7 @@ class Track {
 }
 
 /** For searches, one at a time, of whatever call: nothing in it is of use afterwards. */
-const transform = new FourierTransform(8192);
+const transform = new FourierTransform(4096);
 const products = new Float64Array(transform.size);
 const scratch = new Float64Array(transform.size);
 const received = new Float64Array(WINDOW);
@@ -121,7 +133,7 @@ const energies = new Float64Array(DELAYS + 1);
 
 /**
  * The echo detector of one call. Hot path: `sent` and `received` are a sum a sample and allocate
- * nothing; `isEcho` takes some microseconds where the echo is that was found before, or up to two
+ * nothing; `judge` takes some microseconds where the echo is that was found before, or up to two
  * milliseconds, and is for rare moments.
  */
 export class EchoDetector {
@@ -155,11 +167,33 @@ export class EchoDetector {
   }
 
   /** Tells whether what was heard last is what we sent. */
-  isEcho(): boolean {
+  judge(): EchoVerdict {
     const start = this.#received.end - WINDOW;
-    if (start < 0) return false;
+    if (start < 0) return "unsure";
     this.#received.copy(start, WINDOW, received);
-    return this.#isKnownEcho(start) || this.#search(start);
+    return this.#isKnownEcho(start) ? "echo" : this.#search(start);
+  }
+
+  /**
+   * How long ago a voice began that is not the echo which was found last.
+   *
+   * @returns `undefined` when no echo was found yet, or the voice is older than a window.
+   */
+  voiceMs(): Millis | undefined {
+    const delay = this.#delay;
+    const start = this.#received.end - WINDOW;
+    if (delay === undefined || start < 0) return undefined;
+    this.#received.copy(start, WINDOW, received);
+    this.#sent.copy(start - delay - FILTER_TAPS, FILTER_TAPS + WINDOW + EARLY, sent);
+    this.#filterOfCall.subtract(received, sent, FILTER_TAPS + EARLY);
+    let strongest = 0;
+    for (let at = WINDOW - BLOCK; at >= 0; at -= BLOCK) {
+      strongest = Math.max(strongest, energyOf(received, at, BLOCK));
+    }
+    let at = WINDOW % BLOCK;
+    if (energyOf(received, at, BLOCK) >= strongest * ONSET_SHARE) return undefined;
+    while (energyOf(received, at, BLOCK) < strongest * ONSET_SHARE) at += BLOCK;
+    return (WINDOW - at) / KEPT_PER_MS;
   }
 
   /** Whether it is the echo that was found before. */
@@ -176,26 +210,31 @@ export class EchoDetector {
     }
     const power = energyOf(received, 0);
     const sentPower = energyOf(sent, before);
-    if (this.#found >= FOUND_MIN && power < this.#gain * sentPower * POWER_OVER_ECHO) return true;
+    const isKnown = this.#found >= FOUND_MIN;
+    const echoMax = sentPower * (isKnown ? this.#gain * POWER_OVER_ECHO : GAIN_MAX);
+    if (isKnown && power < echoMax) return true;
     const explained = filter.fit(received, sent, offset);
-    if (explained < EXPLAINED_MIN) return false;
+    if (explained < EXPLAINED_MIN || explained * power > echoMax) return false;
     this.#note(delay, explained * power / sentPower);
     return true;
   }
 
   /** Looks for it at all delays. */
-  #search(start: number): boolean {
+  #search(start: number): EchoVerdict {
     this.#sent.copy(start - DELAY_MAX - SENT_BASE, sent.length, sent);
     const strongest = measureEnergies();
-    if (strongest < SENT_MIN * SENT_MIN * WINDOW) return false;
+    if (strongest < SENT_MIN * SENT_MIN * WINDOW) return "voice";
     const power = energyOf(received, 0);
     const place = likeliestPlace(strongest);
     const filter = this.#filterOfCall;
     const explained = filter.fit(received, sent, SENT_BASE + place + EARLY);
-    const least = power < WEAK * strongest ? EXPLAINED_MIN_WEAK : EXPLAINED_MIN;
-    if (explained < least) return false;
-    this.#note(DELAY_MAX - place, explained * power / (energies[place] as number));
-    return true;
+    const gain = explained * power / (energies[place] as number);
+    if (explained >= EXPLAINED_MIN && gain <= GAIN_MAX) {
+      this.#note(DELAY_MAX - place, gain);
+      return "echo";
+    }
+    if (power >= WEAK * strongest) return "voice";
+    return explained >= EXPLAINED_PERHAPS ? "unsure" : "weak";
   }
 
   get #filterOfCall(): EchoFilter {
@@ -208,6 +247,7 @@ export class EchoDetector {
     this.#found = isSame ? this.#found + 1 : 1;
     this.#delay = delay;
     this.#gain = gain;
+    this.#filterOfCall.keep();
   }
 }
 
@@ -257,8 +297,8 @@ function shareAt(place: number, least: number): number {
 }
 
 /** Energy of a window. */
-function energyOf(samples: Float64Array, from: number): number {
+function energyOf(samples: Float64Array, from: number, count: Samples = WINDOW): number {
   let sum = 0;
-  for (let index = 0; index < WINDOW; index++) sum += (samples[from + index] as number) ** 2;
+  for (let index = 0; index < count; index++) sum += (samples[from + index] as number) ** 2;
   return sum;
 }

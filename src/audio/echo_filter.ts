@@ -22,11 +22,12 @@ const TAPS = FILTER_TAPS;
 
 /** The filters of one echo. Allocates nothing after construction. */
 export class EchoFilter {
-  /** The newest filter; the first tap is the shortest way. */
+  /** The filter that is known; the first tap is the shortest way. */
   readonly #taps = new Float64Array(TAPS);
+  readonly #fitted = new Float64Array(TAPS);
 
   /**
-   * Computes the filter that makes `received` of `sent` best, and keeps it.
+   * Computes the filter that makes `received` of `sent` best.
    *
    * @param received All of it is looked at.
    * @param offset Where in `sent` the sample is that the first tap makes the first of `received`
@@ -37,11 +38,16 @@ export class EchoFilter {
     const energy = energyOf(received, 1);
     if (energy === 0) return 0;
     covariances(received, sent, offset);
-    const explained = solve(this.#taps);
+    const explained = solve(this.#fitted);
     return Math.min(1, explained / energy);
   }
 
-  /** What share of the energy of `received` the filter explains that was kept; less than 1. */
+  /** The filter that was computed last is known from now on. */
+  keep(): void {
+    this.#taps.set(this.#fitted);
+  }
+
+  /** What share of the energy of `received` the known filter explains: below 0 when it adds some. */
   explains(received: Float64Array, sent: Float64Array, offset: number): number {
     const energy = energyOf(received, STRIDE);
     if (energy === 0) return 0;
@@ -56,6 +62,18 @@ export class EchoFilter {
       rest += error * error;
     }
     return 1 - rest / energy;
+  }
+
+  /** Takes what the known filter explains out of `received`. */
+  subtract(received: Float64Array, sent: Float64Array, offset: number): void {
+    const taps = this.#taps;
+    for (let at = 0; at < received.length; at++) {
+      let error = received[at] as number;
+      for (let tap = 0; tap < TAPS; tap++) {
+        error -= (taps[tap] as number) * (sent[offset + at - tap] as number);
+      }
+      received[at] = error;
+    }
   }
 }
 

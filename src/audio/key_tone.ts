@@ -16,15 +16,13 @@ const SHARE_MIN = 0.75;
 const ONE_TONE_MAX = 0.94;
 /** Mean square, at 16 bits, below which it is no key: -50 dBov. */
 const POWER_MIN = 10_000;
-/** What is looked at in one piece, and from one piece to the next. */
+/** What is looked at in one piece: half of the shortest key, so that one piece is full of it. */
 const PIECE_MS: Millis = 20;
-const STEP_MS: Millis = 10;
 
 /** The most recent sound of one stream. Hot path: `received` is a copy and allocates nothing. */
 export class KeyTones {
   readonly #ring: Int16Array;
   readonly #piece: Float64Array;
-  readonly #step: Samples;
   readonly #low: readonly number[];
   readonly #high: readonly number[];
   #end: Samples = 0;
@@ -37,7 +35,6 @@ export class KeyTones {
     const coefficient = (frequency: Hertz) => 2 * Math.cos(2 * Math.PI * frequency / rate);
     this.#ring = new Int16Array(kept * rate / 1000);
     this.#piece = new Float64Array(PIECE_MS * rate / 1000);
-    this.#step = STEP_MS * rate / 1000;
     this.#low = DTMF_LOW.map(coefficient);
     this.#high = DTMF_HIGH.map(coefficient);
   }
@@ -56,7 +53,9 @@ export class KeyTones {
   /** Tells whether there was a key in the last `span` samples: 20 ms or more, what is kept or less. */
   isKey(span: Samples): boolean {
     const last = Math.max(0, Math.min(span, this.#ring.length) - this.#piece.length);
-    for (let back = 0; back <= last; back += this.#step) if (this.#isKeyAt(back)) return true;
+    for (let back = 0; back <= last; back += this.#piece.length) {
+      if (this.#isKeyAt(back)) return true;
+    }
     return false;
   }
 

@@ -40,15 +40,20 @@ export type SpeechChange =
 
 /** So much of a voice is heard before it is compared with our own. */
 const COMPARE_AFTER_MS: Millis = 150;
-/** From one comparison to the next. */
-const COMPARE_INTERVAL_MS: Millis = 60;
-/** Comparisons in a row that must find no echo. */
-const COMPARISONS = 2;
+/** From one comparison to the next, behind one that found a voice or an echo. */
+const VOICE_INTERVAL_MS: Millis = 60;
+const ECHO_INTERVAL_MS: Millis = 100;
+/** How much must be found in a row to prove a voice, and what counts for how much. */
+const PROOF = 4;
+const PROOF_OF_VOICE = 2;
+const PROOF_OF_WEAK_VOICE = 1;
+/** A voice that begins within an echo is heard as one after this long, or less. */
+const ONSET_MS_MAX: Millis = 80;
 
 /** How much voice there must be behind a key. */
 const VOICE_MS_MIN: Millis = 60;
-/** How far back a key is looked for when a voice begins: as long as a beginning takes, or more. */
-const KEY_SPAN_MS: Millis = 100;
+/** How far back a key is looked for: what little is left of one at its edge is not found. */
+const KEY_SPAN_MS: Millis = ECHO_WINDOW_MS + 30;
 
 /** Our sound goes on over pauses of this length. */
 const SOUND_PAUSE_MS: Millis = 500;
@@ -77,9 +82,12 @@ export class BargeIn {
   /** Where the present voice began; behind an echo or a key, where that was last found. */
   #began: Millis = 0;
   #isBehindKey = false;
+  /** Until when keys have been found. */
+  #keyAt: Millis = -Infinity;
+  #isBehindEcho = false;
   /** When the next comparison may be. */
   #compareAt: Millis = 0;
-  #different = 0;
+  #proof = 0;
   /** When it was last known that the voice is not our own. */
   #provenAt: Millis = 0;
   /** Of our sound, short pauses included. */
@@ -118,7 +126,7 @@ export class BargeIn {
       this.#state = "silent";
       return wasTold ? speech("stopped", this.#detector.atMs) : undefined;
     }
-    if (this.#state === "suspected") return this.#judge(count);
+    if (this.#state === "suspected") return this.#judge();
     return this.#state === "told" ? this.#interrupt() : undefined;
   }
 
@@ -131,44 +139,64 @@ export class BargeIn {
     this.#state = "suspected";
     this.#began = this.#detector.atMs;
     this.#compareAt = this.#began + COMPARE_AFTER_MS;
-    this.#different = 0;
-    this.#isBehindKey = false;
-    if (this.#keys.isKey(KEY_SPAN_MS * this.#perMs)) this.#noteKey();
+    this.#proof = 0;
+    this.#isBehindKey = this.#isBehindEcho = false;
   }
 
   /** Whose voice it is. */
-  #judge(count: Samples): SpeechChange | undefined {
+  #judge(): SpeechChange | undefined {
     const now = this.#now;
-    if (this.#keys.isKey(count)) this.#noteKey();
     if (this.#isBehindKey) {
       const voiceEnd = now - this.#detector.pauseMs;
       if (voiceEnd < this.#began + VOICE_MS_MIN) return undefined;
     }
-    if (now < this.#soundEnd + ECHO_DELAY_MS_MAX && !this.#isProven()) return undefined;
+    const isSilent = now >= this.#soundEnd + ECHO_DELAY_MS_MAX;
+    if (isSilent ? this.#isKey() : !this.#isProven()) return undefined;
     this.#state = "told";
     this.#provenAt = now;
-    this.#different = 0;
+    this.#proof = 0;
     return speech("started", this.#began);
   }
 
   /** A key is no voice, and nothing that has one in it can be compared. */
-  #noteKey(): void {
+  #isKey(): boolean {
+    const now = this.#now;
+    const span = Math.min(KEY_SPAN_MS, now - this.#keyAt);
+    if (!this.#keys.isKey(span * this.#perMs)) return false;
     this.#isBehindKey = true;
-    this.#began = this.#now;
-    this.#different = 0;
-    this.#compareAt = this.#began + ECHO_WINDOW_MS;
+    this.#isBehindEcho = false;
+    this.#began = this.#keyAt = now;
+    this.#proof = 0;
+    this.#compareAt = now + ECHO_WINDOW_MS;
+    return true;
   }
 
   /** Compares what is heard with what we sent, when it is time to. */
   #isProven(): boolean {
     const now = this.#now;
     if (now < this.#compareAt) return false;
-    this.#compareAt = now + COMPARE_INTERVAL_MS;
-    if (this.#echo.isEcho()) {
+    this.#compareAt = now + VOICE_INTERVAL_MS;
+    const verdict = this.#echo.judge();
+    if (verdict === "echo") {
       this.#began = now;
-      this.#different = 0;
-    } else this.#different++;
-    return this.#different >= COMPARISONS;
+      this.#compareAt = now + ECHO_INTERVAL_MS;
+      this.#isBehindEcho = true;
+      this.#proof = 0;
+      return false;
+    }
+    if (verdict === "unsure" || this.#isKey()) return false;
+    this.#proof += verdict === "weak" ? PROOF_OF_WEAK_VOICE : PROOF_OF_VOICE;
+    if (this.#proof < PROOF) return false;
+    this.#findOnset(now);
+    return true;
+  }
+
+  /** What the detector takes for one voice may be an echo, and then the caller. */
+  #findOnset(now: Millis): void {
+    const voice = this.#echo.voiceMs();
+    const earliest = this.#isBehindEcho ? this.#began - ONSET_MS_MAX : this.#began;
+    this.#began = voice === undefined ? earliest : Math.max(earliest, now - voice);
+    this.#isBehindEcho = false;
   }
 
   /** Asks for our sound to be stopped, when the caller has spoken over it for long enough. */

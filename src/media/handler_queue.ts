@@ -143,7 +143,7 @@ export class HandlerQueue {
   clear(fadeOut: Millis): Millis {
     const queue = this.#queue;
     if (this.#fading === 0) {
-      this.#fading = Math.min(queue.length, fadeOut * this.#samplesPerMs);
+      this.#fading = Math.min(queue.length, Math.floor(fadeOut * this.#samplesPerMs));
       queue.fade(this.#fading);
     }
     const dropped = queue.length - this.#fading;

@@ -23,11 +23,11 @@ import type {
 import type { Protection } from "./protection.ts";
 import { qualityStatistics } from "./quality_report.ts";
 import { ReceivePath } from "./receive_path.ts";
-import type { Recorder } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
 import { type OutgoingReport, RtcpExchange, type RtpWay } from "./rtcp_exchange.ts";
 import { SendPath } from "./send_path.ts";
 import {
-  checkPtime,
+  checkOptions,
   codecOf,
   isReceiving,
   protectionOf,
@@ -91,7 +91,7 @@ export class MediaSession {
    * @throws {RangeError} When an option is out of range, or a library that it needs is not there.
    */
   constructor(options: MediaOptions, sink: MediaSink, now: Millis) {
-    checkPtime(options.ptime);
+    checkOptions(options);
     this.#options = options;
     this.#sink = sink;
     this.#now = now;
@@ -227,11 +227,14 @@ export class MediaSession {
    * @throws {RangeError} As the constructor does; nothing is changed then.
    */
   renegotiate(change: MediaChange, now: Millis): void {
+    if (this.#stopped) return;
     this.#now = now;
     const before = this.#options;
     const after: MediaOptions = { ...before, ...change };
-    checkPtime(after.ptime);
-    const codec = before.codec === after.codec ? this.#codec : codecOf(after);
+    checkOptions(after);
+    const former = this.#codec;
+    const codec = before.codec === after.codec ? former : codecOf(after);
+    this.#codec = codec;
     this.#protection = protectionOf(after, this.#protection);
     this.#options = after;
     this.#patience = this.#patienceOf(after);
@@ -240,15 +243,18 @@ export class MediaSession {
     }
     if (!isReceiving(before.direction) && isReceiving(after.direction)) this.#lastRtp = now;
     this.#receive.renegotiate(receiveOptions(after, codec));
-    this.#send.renegotiate(sendOptions(after, codec));
+    if (!this.#stopped) this.#send.renegotiate(sendOptions(after, codec));
     this.#rtcp?.agree(rtcpAgreement(after), codec.clockRate);
-    if (codec !== this.#codec) this.#codec.close();
-    this.#codec = codec;
+    if (codec !== former) former.close();
     this.#aim();
   }
 
-  /** Records both directions from now on; the recorder is the same when asked for again. */
+  /**
+   * Records both directions from now on; the recorder is the same when asked for again. After the
+   * end it stays empty.
+   */
   startRecording(): Recorder {
+    if (this.#stopped) return new Recorder(rateOf(this.#options));
     return (this.#taps ?? this.#openTaps()).startRecording();
   }
 
@@ -258,6 +264,7 @@ export class MediaSession {
     this.#now = now;
     this.#send.timeout(now);
     this.#receive.timeout(now);
+    if (this.#stopped) return;
     if (this.#rtcp !== undefined && now >= this.#rtcp.deadline) {
       this.#sendReport(this.#rtcp.report(this.#way(), this.#protection, now));
     }

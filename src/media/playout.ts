@@ -140,6 +140,7 @@ export class Playout {
     let left = samples.hole - this.conceal(samples.lost - last, decoder);
     if (left > last) {
       this.silence(left - last);
+      decoder.resume(false);
       left = last;
     }
     if (left === 0 || this.#stopped) return;
@@ -150,7 +151,9 @@ export class Playout {
       return;
     }
     left -= this.conceal(left, decoder);
-    if (left > 0) this.silence(left);
+    if (left === 0) return;
+    this.silence(left);
+    decoder.resume(false);
   }
 
   /**

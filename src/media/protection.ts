@@ -37,7 +37,12 @@ export class Protection {
     this.#receiver = new SrtpReceiver(this.#receiveKey, crypto);
   }
 
-  /** Keys were agreed on once more. */
+  /**
+   * Keys were agreed on once more.
+   *
+   * DEVIATION RFC 3711 §3.3.1: under a new key our roll-over counter begins anew. Only peers that
+   * kept theirs could follow it; one that takes another's place has none to keep.
+   */
   agree(keys: MediaKeys): void {
     const sendKey = srtpKey(keys.send);
     const receiveKey = srtpKey(keys.receive);
@@ -45,7 +50,7 @@ export class Protection {
       this.#sender = new SrtpSender(sendKey, this.#crypto);
     }
     if (!isSameSrtpKey(receiveKey, this.#receiveKey)) {
-      this.#receiver = new SrtpReceiver(receiveKey, this.#crypto);
+      this.#receiver = new SrtpReceiver(receiveKey, this.#crypto, this.#receiver);
     }
     this.#sendKey = sendKey;
     this.#receiveKey = receiveKey;

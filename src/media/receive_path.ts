@@ -271,6 +271,7 @@ export class ReceivePath {
   #beginStream(header: RtpHeader, now: Millis): void {
     this.#releaseAll(now);
     this.#keys.restart();
+    if (this.#stopped) return;
     this.#stats.restart();
     this.#window.restart(header.sequenceNumber);
     this.#decoder.reset();

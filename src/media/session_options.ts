@@ -6,9 +6,11 @@
 
 import type { AudioCodec } from "../audio/codec.ts";
 import { createCodec } from "../audio/codec_table.ts";
+import { STREAM_RATES } from "../audio/stream_resampler.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
 import { sameSocketAddress } from "../base/socket_address.ts";
 import type { Hertz, Millis } from "../base/units.ts";
+import { srtpKey } from "../rtp/srtp_suite.ts";
 import type { MediaDirection, MediaOptions } from "./media_contract.ts";
 import { Protection } from "./protection.ts";
 import type { ReceiveOptions } from "./receive_path.ts";
@@ -23,10 +25,34 @@ export const PTIME_MAX: Millis = 60;
 /** Of the handler's PCM when the options name none. */
 const RATE_DEFAULT: Hertz = 8000;
 
-/** @throws {RangeError} The frame length is out of range. */
-export function checkPtime(ptime: Millis): void {
-  if (ptime >= PTIME_MIN && ptime <= PTIME_MAX && Number.isInteger(ptime)) return;
-  throw new RangeError(`A ptime of ${ptime} ms is out of range, use ${PTIME_MIN} to ${PTIME_MAX}`);
+/** Frames that Opus has among those that we send. RFC 6716 §2.1.4 */
+const OPUS_PTIMES: readonly Millis[] = [10, 20, 40, 60];
+
+/**
+ * Whatever can be wrong with options is found here, before anything is opened.
+ *
+ * @throws {RangeError} An option is out of range, or something that it needs is not there.
+ */
+export function checkOptions(options: MediaOptions): void {
+  const { codec, ptime, srtp } = options;
+  if (!(ptime >= PTIME_MIN && ptime <= PTIME_MAX && Number.isInteger(ptime))) {
+    const range = `${PTIME_MIN} to ${PTIME_MAX}`;
+    throw new RangeError(`A ptime of ${ptime} ms is out of range, use ${range}`);
+  }
+  if (codec === "opus" && !OPUS_PTIMES.includes(ptime)) {
+    throw new RangeError(`Opus has no ptime of ${ptime} ms, use ${OPUS_PTIMES.join(", ")}`);
+  }
+  const rate = rateOf(options);
+  if (!STREAM_RATES.includes(rate)) {
+    throw new RangeError(`A rate of ${rate} Hz cannot be had, use ${STREAM_RATES.join(", ")}`);
+  }
+  tapOptions(options);
+  if (srtp === undefined) return;
+  if (options.srtpCrypto === undefined) {
+    throw new RangeError("SRTP needs something to encrypt with");
+  }
+  srtpKey(srtp.send);
+  srtpKey(srtp.receive);
 }
 
 export function isReceiving(direction: MediaDirection): boolean {

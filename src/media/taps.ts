@@ -46,6 +46,7 @@ export class Taps {
   #receivedAt: Millis;
   /** Where our audio ends on the caller's timeline. */
   #sentEnd: Samples = -Infinity;
+  #stopped = false;
 
   /** @param begin How much of the caller's audio there was before, and when. */
   constructor(
@@ -88,7 +89,8 @@ export class Taps {
     const count = pcm.length >> 1;
     const samples = new Int16Array(pcm.buffer, pcm.byteOffset, count);
     this.#heard(this.#keys?.receive(samples, 0, count));
-    this.#changed(this.#speech?.received(samples, count));
+    // A key may have ended the call
+    if (!this.#stopped) this.#changed(this.#speech?.received(samples, count));
   }
 
   /** Takes a frame of the handler's as it goes out, at the handler's rate. */
@@ -105,6 +107,7 @@ export class Taps {
 
   /** The session is over. */
   stop(): void {
+    this.#stopped = true;
     this.#heard(this.#keys?.finish());
     this.#close();
   }

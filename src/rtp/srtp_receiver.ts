@@ -46,9 +46,15 @@ export class SrtpReceiver {
   readonly #isAead: boolean;
   readonly #sources = new Sources(RTP_WINDOW_PACKETS);
   readonly #rtcpSources = new Sources(RTCP_WINDOW_PACKETS);
+  /** The highest packet index of each source under the key before. */
+  readonly #former: ReadonlyMap<number, number>;
 
-  /** @throws {RangeError} The master key or salt is not as long as the suite wants. */
-  constructor(key: SrtpKey, crypto: SrtpCrypto) {
+  /**
+   * @param before What received under the key before this one, if there was one.
+   * @throws {RangeError} The master key or salt is not as long as the suite wants.
+   */
+  constructor(key: SrtpKey, crypto: SrtpCrypto, before?: SrtpReceiver) {
+    this.#former = before === undefined ? new Map() : before.#sources.highest();
     const { tagBytes, rtcpTagBytes, isAead } = SRTP_SUITES[key.suite];
     this.#transform = createSrtpTransform(key, crypto);
     this.#tagBytes = tagBytes;
@@ -106,16 +112,20 @@ export class SrtpReceiver {
   /**
    * Takes the first packet of a source. Its sender began with a roll-over counter of zero, but may
    * have wrapped since: a source that began just below 2^16 may have lost packets, or sent them
-   * before we listened.
+   * before we listened. One that has changed its key may have gone on counting, as §3.3.1 wants, or
+   * have begun anew, as many do.
    */
   #begin(packet: Uint8Array, clear: number, end: number): number {
+    const ssrc = readUint32(packet, 8);
     const sequenceNumber = readUint16(packet, 2);
-    const rollOversMax = sequenceNumber < WRAPPED_BEFORE ? 1 : 0;
-    for (let rollOvers = 0; rollOvers <= rollOversMax; rollOvers++) {
-      const index = rollOvers * 0x10000 + sequenceNumber;
+    const indexes = [sequenceNumber];
+    if (sequenceNumber < WRAPPED_BEFORE) indexes.push(0x10000 + sequenceNumber);
+    const former = this.#former.get(ssrc);
+    if (former !== undefined) indexes.push(Math.max(0, extendSequence(sequenceNumber, former)));
+    for (const index of indexes) {
       const newLength = this.#transform.unprotect(packet, clear, end, index);
       if (newLength < 0) continue;
-      this.#sources.accept(readUint32(packet, 8), undefined, index);
+      this.#sources.accept(ssrc, undefined, index);
       return newLength;
     }
     return NOT_AUTHENTIC;
@@ -155,6 +165,11 @@ class Sources {
 
   find(ssrc: number): ReplayWindow | undefined {
     return ssrc === this.#lastSsrc ? this.#lastWindow : this.#windows.get(ssrc);
+  }
+
+  /** The highest index of each source. */
+  highest(): ReadonlyMap<number, number> {
+    return new Map([...this.#windows].map(([ssrc, window]) => [ssrc, window.highest]));
   }
 
   /** Takes an authentic packet. @param window What `find` gave. */

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { PCMU } from "../../src/audio/g711.ts";
 import { serializeWav } from "../../src/audio/wav.ts";
+import type { CallRecord } from "../../src/call/call_record.ts";
 import type { HandlerEvent } from "../../src/call/handler_message.ts";
 import { emptyRtpHeader, writeRtpHeader } from "../../src/rtp/packet.ts";
 import { speech } from "../audio/sounds.ts";
-import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 import { RawCaller, rtpTargetOf, sdpOf } from "../support/raw_caller.ts";
 
 const RATE = 8000;
@@ -67,70 +68,196 @@ class Telephone {
   }
 }
 
+/** A call to a gateway with one route, up to its 200. */
+interface Rig {
+  readonly server: RunningGateway;
+  readonly telephone: Telephone;
+  /** Says a sound at its pace; resolves with the instant at which it began. */
+  say(sound: Int16Array): Promise<number>;
+  /** Hangs up; resolves with the record of the call. */
+  end(): Promise<CallRecord>;
+  /** What the program was told, when it copies that to its standard error. */
+  events(): readonly HandlerEvent[];
+}
+
+async function withCall(
+  route: Readonly<Record<string, unknown>>,
+  body: (rig: Rig) => Promise<void>,
+): Promise<void> {
+  const server = await startGateway({ routes: [{ barge_in: "clear", ...route }] });
+  const caller = await RawCaller.open(server.udp);
+  const telephone = await Telephone.open();
+  const { call, answer } = await caller.establish({ sdp: sdpOf("127.0.0.1", telephone.port) });
+  const target = rtpTargetOf(answer);
+  const events = () =>
+    server.logs.filter((line) => line.startsWith('{"event"')).map((line) => JSON.parse(line));
+  try {
+    await body({
+      server,
+      telephone,
+      events,
+      say: (sound) => telephone.say(target, sound),
+      end: async () => {
+        caller.bye(call, answer);
+        return (await server.ended(1))[0] as CallRecord;
+      },
+    });
+    await server.idle();
+  } finally {
+    caller.close();
+    telephone.close();
+    await server.stop();
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "voicegw-barge-in-"));
+const raw = join(folder, "prompt.raw");
+const wav = join(folder, "prompt.wav");
+writeFileSync(raw, new Uint8Array(PROMPT.buffer));
+writeFileSync(wav, serializeWav(PROMPT, RATE));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const WORDS = speech(RATE, -26).subarray(0, RATE);
+const silence = (ms: number) => new Int16Array(ms * RATE / 1000);
+/** A shell that does this, and holds nobody up at the end. */
+const shell = (script: string) => ({
+  command: ["sh", "-c", script.replaceAll(/\s+/g, " "), raw],
+  stop_after: "100ms",
+});
+/** The same, with what it is told in the log. */
+const program = (script: string) => shell(`cat <&3 >&2 & ${script}`);
+const namesOf = (events: readonly HandlerEvent[]) => events.map(({ event }) => event);
+const clearedOf = (events: readonly HandlerEvent[]) =>
+  events.filter((event) => event.event === "cleared");
+
 describe("a caller who speaks over a handler", () => {
-  let server: RunningGateway | undefined;
-  let caller: RawCaller | undefined;
-  let telephone: Telephone | undefined;
-  const folder = mkdtempSync(join(tmpdir(), "voicegw-barge-in-"));
-  const raw = join(folder, "prompt.raw");
-  writeFileSync(raw, new Uint8Array(PROMPT.buffer));
-  const wav = join(folder, "prompt.wav");
-  writeFileSync(wav, serializeWav(PROMPT, RATE));
+  test.concurrent("stops it at once, and the handler learns how much was heard", () =>
+    withCall({ exec: program('cat "$0"; sleep 10') }, async (rig) => {
+      await rig.say(silence(600));
+      const spokeAt = await rig.say(WORDS);
+      await rig.say(silence(500));
+      await rig.end();
+      const quietAt = rig.telephone.heardAt.at(-1) ?? 0;
+      console.log(`silence ${Math.round(quietAt - spokeAt)} ms after the first word`);
+      expect(quietAt - spokeAt).toBeGreaterThan(250);
+      expect(quietAt - spokeAt).toBeLessThan(360 + SLACK_MS);
+      const events = rig.events();
+      expect(namesOf(events)).toEqual(["start", "speech", "cleared", "speech", "end"]);
+      expect(events[1]).toMatchObject({ state: "started" });
+      expect(events[3]).toMatchObject({ state: "stopped" });
+      const [cleared] = clearedOf(events);
+      expect(cleared).toMatchObject({ reason: "barge_in" });
+      const { played_ms = NaN, dropped_ms = NaN } = cleared ?? {};
+      expect(played_ms + dropped_ms).toBe(Math.round(PROMPT_MS));
+      expect(played_ms).toBeGreaterThanOrEqual(800);
+      expect(played_ms).toBeLessThanOrEqual(rig.telephone.heardAt.length * FRAME_MS);
+    }));
 
-  afterEach(async () => {
-    caller?.close();
-    telephone?.close();
-    await server?.stop();
+  test.concurrent("is only told of where the route says notify", () =>
+    withCall({ exec: program('cat "$0"; sleep 10'), barge_in: "notify" }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      const heard = rig.telephone.heardAt.length;
+      await rig.say(silence(500));
+      expect(rig.telephone.heardAt.length).toBeGreaterThan(heard + 20);
+      await rig.end();
+      expect(namesOf(rig.events())).toEqual(["start", "speech", "speech", "end"]);
+    }));
+
+  test.concurrent("ends a recording that is played, and with it the call", () =>
+    withCall({ play: wav }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      const [record] = await rig.server.ended(1);
+      expect(record?.cause).toBe("handler_hangup");
+      expect(record?.statistics.played_ms).toBeGreaterThanOrEqual(800);
+      expect(record?.statistics.played_ms).toBeLessThan(1200);
+    }));
+
+  test.concurrent("ends one that is played in a loop, too", () =>
+    withCall({ play: { file: wav, loop: true } }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      const [record] = await rig.server.ended(1);
+      expect(record?.cause).toBe("handler_hangup");
+      expect(record?.statistics.played_ms).toBeLessThan(1200);
+    }));
+
+  test.concurrent("ends what a program has left behind", () =>
+    withCall({ exec: program('cat "$0"') }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      const [record] = await rig.server.ended(1);
+      expect(record?.cause).toBe("handler_hangup");
+      expect(record?.statistics.played_ms).toBeLessThan(1200);
+    }));
+});
+
+describe("a caller who speaks while nothing is played", () => {
+  test.concurrent("is told of, and nothing is cleared", () =>
+    withCall({ exec: program('head -c 3200 "$0"; sleep 10') }, async (rig) => {
+      await rig.say(silence(1200));
+      await rig.say(WORDS);
+      await rig.say(silence(500));
+      await rig.end();
+      expect(namesOf(rig.events())).toEqual(["start", "speech", "speech", "end"]);
+    }));
+
+  test.concurrent("and is heard by an echo, speaks on", () =>
+    withCall({ echo: true }, async (rig) => {
+      await rig.say(silence(400));
+      await rig.say(WORDS);
+      await rig.say(silence(200));
+      const record = await rig.end();
+      expect(record.cause).toBe("caller_hangup");
+      expect(record.statistics.played_ms).toBeGreaterThan(1400);
+    }));
+});
+
+describe("a barge-in that crosses", () => {
+  test.concurrent("a clear of the program's own: that alone is answered", () => {
+    const script = `cat "$0"; while read -r line; do echo "$line" >&2; case $line in
+      *started*) echo '{{"command":"clear"}}' >&3;; esac; done <&3`;
+    return withCall({ exec: shell(script) }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      await rig.end();
+      const cleared = clearedOf(rig.events());
+      expect(cleared.map(({ reason }) => reason)).toEqual(["command"]);
+      const { played_ms = NaN, dropped_ms = NaN } = cleared[0] ?? {};
+      expect(played_ms + dropped_ms).toBe(Math.round(PROMPT_MS));
+    });
   });
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  /** A call to the one route, up to its 200. */
-  async function callTo(route: Readonly<Record<string, unknown>>) {
-    server = await startGateway({ routes: [{ barge_in: "clear", ...route }] });
-    caller = await RawCaller.open(server.udp);
-    telephone = await Telephone.open();
-    const { call, answer } = await caller.establish({ sdp: sdpOf("127.0.0.1", telephone.port) });
-    return { server, caller, telephone, call, answer, target: rtpTargetOf(answer) };
-  }
-
-  /** What a program was told, when it copies that to its standard error. */
-  function eventsOf(logs: readonly string[]): readonly HandlerEvent[] {
-    return logs.filter((line) => line.startsWith('{"event"')).map((line) => JSON.parse(line));
-  }
-
-  /** A program that plays the prompt, with what it is told in the log. */
-  const player = (then: string) => ["sh", "-c", `cat <&3 >&2 & cat "$0"; ${then}`, raw];
-
-  const silence = (ms: number) => new Int16Array(ms * RATE / 1000);
-  const words = speech(RATE, -26).subarray(0, RATE);
-
-  test("is told of, and stops it at once; the handler learns how much was heard", async () => {
-    const called = await callTo({ exec: player("sleep 10") });
-    await called.telephone.say(called.target, silence(800));
-    const spokeAt = await called.telephone.say(called.target, words);
-    await called.telephone.say(called.target, silence(600));
-    called.caller.bye(called.call, called.answer);
-    await called.server.ended(1);
-    const quietAt = called.telephone.heardAt.at(-1) ?? 0;
-    console.log(`silence ${Math.round(quietAt - spokeAt)} ms after the first word`);
-    expect(quietAt - spokeAt).toBeGreaterThan(250);
-    expect(quietAt - spokeAt).toBeLessThan(360 + SLACK_MS);
-    const events = eventsOf(called.server.logs);
-    expect(events.map(({ event }) => event)).toEqual([
-      "start",
-      "speech",
-      "cleared",
-      "speech",
-      "end",
-    ]);
-    const [, started, cleared, stopped] = events;
-    expect(started).toMatchObject({ state: "started" });
-    expect(stopped).toMatchObject({ state: "stopped" });
-    if (cleared?.event !== "cleared") throw new Error("no cleared");
-    expect(cleared.reason).toBe("barge_in");
-    expect(cleared.played_ms + cleared.dropped_ms).toBe(Math.round(PROMPT_MS));
-    expect(cleared.played_ms).toBeGreaterThanOrEqual(1000);
-    expect(cleared.played_ms).toBeLessThanOrEqual(called.telephone.heardAt.length * FRAME_MS);
+  test.concurrent("many clears of a program that never stops writing: each is answered", () => {
+    const clears = 60;
+    const script = `while :; do cat "$0"; done & sleep 0.7; for i in $(seq ${clears}); do
+      echo '{{"command":"clear"}}' >&3; sleep 0.005; done; sleep 10`;
+    const route = { exec: program(script), barge_in: { mode: "clear", after: "20ms" } };
+    return withCall(route, async (rig) => {
+      await rig.say(silence(500));
+      await rig.say(WORDS);
+      const told = () => clearedOf(rig.events());
+      const commands = () => told().filter(({ reason }) => reason === "command").length;
+      await until(() => commands() === clears, 5000, () => `${commands()} clears`);
+      await rig.end();
+      const played = told().map(({ played_ms }) => played_ms);
+      expect(played).toEqual([...played].sort((a, b) => a - b));
+      expect(told().length - clears).toBeLessThanOrEqual(1);
+    });
   });
+
+  for (const [code, cause] of [[0, "handler_hangup"], [1, "handler_failed"]] as const) {
+    test.concurrent(`the end of a program with ${code}: the call ends`, () => {
+      const script = `cat "$0"; while read -r line; do case $line in
+        *started*) sleep 0.07; exit ${code};; esac; done <&3`;
+      return withCall({ exec: shell(script) }, async (rig) => {
+        await rig.say(silence(600));
+        await rig.say(WORDS);
+        const [record] = await rig.server.ended(1);
+        expect(record?.cause).toBe(cause);
+        expect(record?.statistics.played_ms).toBeLessThan(1200);
+      });
+    });
+  }
 });

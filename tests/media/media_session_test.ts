@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import type { AudioLibraries, VoiceDetector } from "../../src/audio/audio_libraries.ts";
+import { dtmfTone } from "../../src/audio/dtmf_tone.ts";
+import { PCMU } from "../../src/audio/g711.ts";
 import { Harness, keyPacket, PEER, rtp, voice } from "./session_harness.ts";
 
 describe("media time-out", () => {
@@ -106,5 +109,86 @@ describe("an echo", () => {
     }
     expect(harness.sent).toHaveLength(50);
     expect(harness.sent[0]).toMatchObject(PEER);
+  });
+});
+
+/** A voice detector that hears nothing, and refuses to after its end. */
+function deafLibraries(): AudioLibraries & { opened: number; closed: number } {
+  const counts = { opened: 0, closed: 0 };
+  const open = (): VoiceDetector => {
+    let isOpen = true;
+    counts.opened++;
+    return {
+      isVoice: () => {
+        if (!isOpen) throw new Error("This voice detector is closed");
+        return false;
+      },
+      reset: () => {},
+      close: () => {
+        if (isOpen) counts.closed++;
+        isOpen = false;
+      },
+    };
+  };
+  return Object.assign(counts, { voiceDetector: { open } });
+}
+
+describe("the end of a session", () => {
+  const speech = { mode: "clear", after: 300 } as const;
+
+  test("may come from inside of what a key in the audio sets off", () => {
+    const harness = new Harness({ inbandDtmf: true, speech, libraries: deafLibraries() });
+    harness.onEvent = ({ type }) => {
+      if (type === "dtmf") harness.stop();
+    };
+    const samples = new Int16Array(2400);
+    samples.set(dtmfTone("5", { durationMs: 100, rate: 8000 }), 320);
+    for (let index = 0; index < 15; index++) {
+      const payload = new Uint8Array(160);
+      PCMU.encode(samples, index * 160, 160, payload, 0);
+      const packet = rtp({ sequence: index, timestamp: index * 160, payload });
+      harness.receiveAt(index * 20, packet);
+    }
+    expect(harness.eventsOf("dtmf")).toMatchObject([{ digit: "5", source: "inband" }]);
+    expect(harness.session.deadline).toBe(Infinity);
+  });
+
+  test("leaves nothing that is opened after it", () => {
+    const libraries = deafLibraries();
+    const harness = new Harness({ speech, libraries });
+    harness.stop();
+    harness.session.renegotiate({ codec: "G722", payloadType: 9, receivePayloadType: 9 }, 0);
+    expect(harness.session.startRecording().take(true)).toHaveLength(0);
+    expect([libraries.opened, libraries.closed]).toEqual([1, 1]);
+  });
+
+  test("is followed by no event that was due at the same time", () => {
+    const harness = new Harness({ timeout: 40 });
+    harness.write(320);
+    harness.session.finish(0);
+    harness.onEvent = () => harness.stop();
+    harness.session.timeout(50);
+    expect(harness.events.map(({ type }) => type)).toEqual(["drained"]);
+  });
+});
+
+describe("options that cannot be had", () => {
+  test("are refused before anything is opened", () => {
+    const libraries = deafLibraries();
+    const srtp = { suite: "AES_CM_128_HMAC_SHA1_80", key: new Uint8Array(8) } as const;
+    const speech = { mode: "notify", after: 300 } as const;
+    for (
+      const options of [
+        { ptime: 25.5 },
+        { codec: "opus", ptime: 30 },
+        { codec: "opus" },
+        { rate: 11_025 },
+        { srtp: { send: srtp, receive: srtp } },
+      ] as const
+    ) {
+      expect(() => new Harness({ speech, libraries, ...options })).toThrow(RangeError);
+    }
+    expect(libraries.opened - libraries.closed).toBe(0);
+    expect(() => new Harness({ speech })).toThrow(RangeError);
   });
 });

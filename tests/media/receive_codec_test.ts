@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { G722Codec } from "../../src/audio/g722.ts";
+import { L16_16000 } from "../../src/audio/l16.ts";
 import { levelOf } from "../../src/audio/tone.ts";
 import type { Millis } from "../../src/base/units.ts";
+import { speech } from "../audio/sounds.ts";
 import { CONCEALED_LEVEL, LevelCodec } from "./level_codec.ts";
 import { framePacket, ReceiveHarness, receiveOptions, toneFrame } from "./receive_harness.ts";
 import { keyPacket, rtp } from "./session_harness.ts";
@@ -334,3 +337,44 @@ describe("RFC 3389 receive path: comfort noise", () => {
     expect(levelBetween(harness, before, 2800)).toBe(-Infinity);
   });
 });
+
+describe("receive path: a decoder with a memory", () => {
+  test("after a hole that silence has filled, nothing of before it is heard again", () => {
+    const harness = new ReceiveHarness({ codec: L16_16000, rate: 8000 });
+    const loud = new Int16Array(320).fill(20_000);
+    for (let index = 0; index < 10; index++) {
+      harness.receiveAt(20 + index * 20, framePacket(index, loud, { codec: L16_16000 }));
+    }
+    const quiet = new Int16Array(320);
+    for (let index = 15; index < 18; index++) {
+      harness.receiveAt(20 + index * 20, framePacket(index, quiet, { codec: L16_16000 }));
+    }
+    harness.path.stop(360);
+    const { concealed_ms, silence_ms } = harness.path.statistics();
+    expect({ concealed_ms, silence_ms }).toEqual({ concealed_ms: 60, silence_ms: 40 });
+    expect(peakOf(harness.heard.slice(15 * 160))).toBe(0);
+  });
+
+  test("after losses that silence took the place of, G.722 does not burst out", () => {
+    const sound = speech(16_000);
+    const frames = Math.floor(sound.length / 320);
+    const codec = new G722Codec();
+    const packets = Array.from(
+      { length: frames },
+      (_, index) => framePacket(index, sound.slice(index * 320, index * 320 + 320), { codec }),
+    );
+    for (let from = 20; from + 28 < frames; from += 3) {
+      const harness = new ReceiveHarness({ codec: new G722Codec(), rate: 16_000 });
+      for (const [index, packet] of packets.slice(0, from + 28).entries()) {
+        if (index < from || index >= from + 20) harness.receiveAt(20 + index * 20, packet);
+      }
+      const real = peakOf(sound.subarray((from + 20) * 320, (from + 28) * 320));
+      const heard = peakOf(harness.heard.slice(-8 * 320));
+      expect([from, heard < Math.max(1500, real) * 2]).toEqual([from, true]);
+    }
+  });
+});
+
+function peakOf(samples: Int16Array): number {
+  return samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
+}

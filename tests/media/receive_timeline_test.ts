@@ -127,6 +127,25 @@ describe("receive path: jitter", () => {
     expect(concealed_ms).toBe(0);
     expect(harness.lag <= 20 && harness.lag >= -LEAD_MS_MAX).toBe(true);
   });
+
+  test("packets that wait behind a lost one are no delay that silence has to make room for", () => {
+    const harness = new ReceiveHarness();
+    const quiet = new Int16Array(160);
+    talk(harness, [0, 10]);
+    // After a pause the timeline is nearly its reserve behind
+    const at = (index: number): Millis => 1000 + index * 20;
+    harness.runUntil(at(50));
+    const { silence_ms } = harness.path.statistics();
+    for (let index = 50; index < 500; index++) {
+      if (index % 15 === 14) continue;
+      harness.receiveAt(at(index), framePacket(index, quiet));
+    }
+    expect(harness.path.statistics()).toMatchObject({
+      silence_ms,
+      concealed_ms: 29 * 20,
+      packets_late: 0,
+    });
+  });
 });
 
 describe("receive path: silence of ten minutes", () => {

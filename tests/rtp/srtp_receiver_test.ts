@@ -114,6 +114,26 @@ describe("RFC 3711 §3.3.1 the roll-over counter", () => {
     expect(take(make(4))).toBe(172);
   });
 
+  test("goes on under a new key, or begins anew, as its sender has it", () => {
+    for (const isKept of [true, false]) {
+      const former = joined();
+      // Two wraps: no guess would find that
+      for (const number of [30000, 60000, 20000, 50000, 10000]) {
+        expect(former.take(former.make(number))).toBe(172);
+      }
+      const key = keyOf(SUITE, 0x40);
+      const receiver = new SrtpReceiver(key, srtpCrypto, former.receiver);
+      const sender = new SrtpSender(key, srtpCrypto);
+      const numbers = isKept ? [30000, 60000, 20000, 50000, 10000, 20000] : [20000];
+      const packets = numbers.map((sequenceNumber) => {
+        const { packet, length } = rtpPacket({ sequenceNumber, ssrc: 1 });
+        return packet.slice(0, sender.protect(packet, length));
+      });
+      expect(receiver.unprotect(packets.at(-1)!.slice())).toBe(172);
+      expect(receiver.unprotect(packets.at(-1)!.slice())).toBe(REPLAYED);
+    }
+  });
+
   test("is not moved by packets that are not authentic", () => {
     const { make, take } = joined();
     expect(take(make(100))).toBe(172);

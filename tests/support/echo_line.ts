@@ -33,12 +33,17 @@ export interface EchoPath {
 export interface EchoCall {
   readonly library: VoiceDetectorLibrary;
   readonly prompt: Int16Array;
+  /** When it begins; default: with the call. A whole number of frames. */
+  readonly beginsAt?: number;
   /** What is said at the far end, from the beginning of the call on. */
   readonly caller?: Int16Array;
   readonly echo?: EchoPath | undefined;
   /** Level of the noise at the far end. */
   readonly noiseDbov?: number;
   readonly after?: number;
+  readonly mode?: "notify" | "clear";
+  /** Whether our sound goes on after a barge-in. */
+  readonly goesOn?: boolean;
   /** When the caller begins to speak. */
   readonly spokeAtMs?: number;
 }
@@ -48,35 +53,41 @@ export type ToldChange = SpeechChange & { readonly toldMs: number };
 
 /** What is told in a call that goes on until our sound is to stop, or the prompt is over. */
 export function listen(call: EchoCall): readonly ToldChange[] {
-  const { library, prompt, after = 300 } = call;
-  const received = farEnd(call);
+  const { library, prompt, after = 300, mode = "clear", goesOn = false } = call;
+  const received = overLine(call);
   const detector = new SpeechDetector({ rate: RATE, library });
+  const begin = (call.beginsAt ?? 0) * RATE / 1000;
   let sentEnd = 0;
-  const isQueued = () => prompt.length - sentEnd > RATE / 10;
-  const bargeIn = new BargeIn({ rate: RATE, detector, mode: "clear", after, isQueued });
+  const isQueued = () => sentEnd > 0 && prompt.length - sentEnd > RATE / 10;
+  const bargeIn = new BargeIn({ rate: RATE, detector, mode, after, isQueued });
   const changes: ToldChange[] = [];
   for (let at = 0; at + FRAME <= received.length; at += FRAME) {
-    if (at + FRAME <= prompt.length) {
-      sentEnd = at + FRAME;
-      bargeIn.sent(prompt.subarray(at, sentEnd), FRAME, at * 1000 / RATE);
+    const from = at - begin;
+    if (from >= 0 && from + FRAME <= prompt.length) {
+      sentEnd = from + FRAME;
+      bargeIn.sent(prompt.subarray(from, sentEnd), FRAME, at * 1000 / RATE);
     }
     const change = bargeIn.received(received.subarray(at, at + FRAME), FRAME);
     if (change === undefined) continue;
     changes.push({ ...change, toldMs: at * 1000 / RATE + FRAME_MS });
-    if (change.type === "bargeIn") break;
+    if (change.type === "bargeIn" && !goesOn) break;
   }
   detector.close();
   return changes;
 }
 
-/** What comes from there, as we decode it. */
-function farEnd({ prompt, caller, echo, noiseDbov = -60 }: EchoCall): Int16Array {
-  const length = Math.max(prompt.length, caller?.length ?? 0) + RATE;
+/** What comes from the far end, as we decode it: a second more than is played or said. */
+export function overLine(
+  { prompt, beginsAt = 0, caller, echo, noiseDbov = -60 }: Omit<EchoCall, "library">,
+): Int16Array {
+  const sent = new Float64Array(beginsAt * RATE / 1000 + prompt.length);
+  sent.set(prompt, sent.length - prompt.length);
+  const length = Math.max(sent.length, caller?.length ?? 0) + RATE;
   const sum = new Float64Array(length);
   for (const [at, sample] of whiteNoise(1, noiseDbov, length).entries()) sum[at] = sample;
   for (const [at, sample] of caller?.entries() ?? []) sum[at] = (sum[at] as number) + sample;
   const law = echo?.law === "PCMA" ? PCMA : PCMU;
-  if (echo !== undefined) addEcho(sum, overG711(Float64Array.from(prompt), law), echo);
+  if (echo !== undefined) addEcho(sum, overG711(sent, law), echo);
   return overG711(sum, law);
 }
 

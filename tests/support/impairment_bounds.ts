@@ -65,7 +65,7 @@ const CODECS: Partial<Record<CodecName, CodecBounds>> = {
     distanceOfFew: 42,
     distanceOfMany: 30,
     clickOfFew: 6000,
-    clickOfMany: 6000,
+    clickOfMany: 7000,
     peak: 200,
   },
   opus: {
@@ -115,7 +115,7 @@ function impairedBounds(call: ImpairedCall, figures: Figures): Bounds {
   return {
     lengthErrorMs: LENGTH_ERROR,
     ...delayBounds(call),
-    behindMs: [0, RESERVE_MS + (jitter > 20 ? 360 : 100)],
+    behindMs: [0, RESERVE_MS + (jitter > 20 ? 400 : 100)],
     madeUpMs: madeUpBounds(call, figures),
     recoveredMs: recoveredBounds(call, figures),
     distanceDb: [0, distanceMax(call, figures)],
@@ -135,7 +135,7 @@ function distanceMax(call: ImpairedCall, { spokenLoss }: Figures): number {
 function movingOf({ codec, impairments }: ImpairedCall): number {
   const { jitter = 0 } = impairments;
   if (codec === "opus") return jitter > 20 ? 1.2 : 0.4;
-  return jitter > 20 ? 0.5 : 0.05;
+  return jitter > 20 ? 0.5 : 0.1;
 }
 
 /** Whether nothing moves the timeline but drift. */

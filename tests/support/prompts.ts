@@ -12,8 +12,10 @@ const UTTERANCE: number = 1.5 * RATE;
 /** Level of all that is said, in dBov. */
 const LEVEL = -26;
 const BLOCK: number = RATE / 50;
-/** Louder than this, in dBov, is somebody's voice. */
+/** Louder than this, in dBov, is somebody's voice, */
 const VOICE_DBOV = -45;
+/** and this is more than a hiss before the first vowel, which is no louder than an echo may be. */
+const ONSET_DBOV = -36;
 /** Before an utterance nobody speaks for so long; then somebody does, */
 const PAUSE_BLOCKS = 10;
 /** for at least so long, with gaps of one block at most. */
@@ -36,17 +38,19 @@ export function utterancesOf(speak: (seed: number) => Int16Array, count: number)
   const utterances: Int16Array[] = [];
   for (let seed = 0; utterances.length < count; seed++) {
     const speech = atLevel(speak(seed), LEVEL);
-    const voiced = Array.from(
+    const levels = Array.from(
       { length: Math.floor((speech.length - UTTERANCE) / BLOCK) },
-      (_, block) => levelOf(speech.subarray(block * BLOCK, (block + 1) * BLOCK)) > VOICE_DBOV,
+      (_, block) => levelOf(speech.subarray(block * BLOCK, (block + 1) * BLOCK)),
     );
+    const voiced = levels.map((level) => level > VOICE_DBOV);
     for (let block = PAUSE_BLOCKS; block + VOICE_BLOCKS < voiced.length; block++) {
       if (utterances.length === count) break;
       if (voiced.slice(block - PAUSE_BLOCKS, block).includes(true)) continue;
       const beginning = voiced.slice(block, block + VOICE_BLOCKS);
       const hasGap = beginning.some((isVoice, at) => !isVoice && beginning[at + 1] !== true);
       if (!beginning[0] || hasGap) continue;
-      utterances.push(speech.slice(block * BLOCK, block * BLOCK + UTTERANCE));
+      const onset = levels.findIndex((level, at) => at >= block && level > ONSET_DBOV);
+      utterances.push(speech.slice(onset * BLOCK, onset * BLOCK + UTTERANCE));
     }
   }
   return utterances;
