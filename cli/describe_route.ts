@@ -14,6 +14,10 @@ export function describeHandler(handler: HandlerSpec): string {
   switch (handler.type) {
     case "exec":
       return `exec ${JSON.stringify(handler.command)}`;
+    case "webhook":
+    case "websocket":
+    case "audiosocket":
+      return `${handler.type} ${handler.url}`;
     case "echo":
       return "echo";
     case "play":

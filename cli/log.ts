@@ -9,6 +9,7 @@ import {
   getAnsiColorFormatter,
   getJsonLinesFormatter,
   getLogger,
+  getTextFormatter,
   type Logger,
   type LogLevel,
 } from "@logtape/logtape";
@@ -17,6 +18,8 @@ import {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: "pretty" | "json";
+  /** Whether pretty lines have colours, which a file should not. */
+  readonly colours?: boolean;
   readonly write: (text: string) => void;
 }
 
@@ -63,9 +66,9 @@ class LineWriter {
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const format = options.format === "json"
     ? getJsonLinesFormatter({ categorySeparator: ".", message: "rendered", properties: "flatten" })
-    : getAnsiColorFormatter({
+    : (options.colours === true ? getAnsiColorFormatter : getTextFormatter)({
       timestamp: "time",
-      level: "abbr",
+      level: "ABBR",
       format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
     });
   const writer = new LineWriter(options.write);

@@ -67,7 +67,12 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   if (read === undefined) return EXIT_USAGE;
   const { config, warnings } = read;
   const format = config.log.format ?? (io.isTerminal ? "pretty" : "json");
-  const log = await openLog({ level: config.log.level, format, write: io.stderr });
+  const log = await openLog({
+    level: config.log.level,
+    format,
+    colours: io.isTerminal,
+    write: io.stderr,
+  });
   const { logger } = log;
   const runtime = createRuntime({ nameServers: config.sip.name_servers });
   await warmUp(runtime, config, WARM_UP_FULL);

@@ -8,7 +8,7 @@ import type { z } from "zod";
 import type { IssuePath, LocatedIssue } from "./issue.ts";
 import { shorten } from "./schema_values.ts";
 import { mayHoldSecret } from "./secrets.ts";
-import { didYouMean } from "./suggestion.ts";
+import { didYouMean, suggestByBeginning } from "./suggestion.ts";
 
 type SchemaIssue = z.core.$ZodIssue;
 
@@ -41,11 +41,17 @@ function unknownKey(key: string, path: IssuePath, known: readonly string[]): Loc
   const named = mayHoldSecret([...path, key]) && !didYouMean(key, known)
     ? ""
     : ` "${shorten(key)}"`;
-  const hint = didYouMean(key, known) ||
-    (known.length > 0 && known.length <= LISTED_KEYS_MAX
-      ? `, known here are ${known.join(", ")}`
-      : "");
+  const hint = didYouMean(key, known) || meantKey(key, known);
   return { path: [...path, key], atKey: true, message: `Unknown key${named}${hint}` };
+}
+
+/** A key that is not misspelt, but another word. */
+function meantKey(key: string, known: readonly string[]): string {
+  const suggestion = suggestByBeginning(key, known);
+  if (suggestion !== undefined) return `, did you mean "${suggestion}"?`;
+  return known.length > 0 && known.length <= LISTED_KEYS_MAX
+    ? `, known here are ${known.join(", ")}`
+    : "";
 }
 
 /**
@@ -98,7 +104,16 @@ function describeValue(issue: SchemaIssue, path: IssuePath): string {
 function wrongType(expected: string, input: unknown, path: IssuePath): string {
   const last = path.at(-1);
   if (input === undefined && typeof last === "string") return `The key "${last}" is missing`;
-  return `Expected ${expected}, got ${mayHoldSecret(path) ? kindWord(input) : valueWord(input)}`;
+  if (mayHoldSecret(path)) return `Expected ${expected}, got ${kindWord(input)}`;
+  const hint = expected === "a list" && typeof input === "string" && isPlain(input)
+    ? `, write [${input}]`
+    : "";
+  return `Expected ${expected}, got ${valueWord(input)}${hint}`;
+}
+
+/** Whether a text may stand in a list as it is. */
+function isPlain(text: string): boolean {
+  return /^[\w.:/, -]{1,40}$/.test(text);
 }
 
 function wrongValue(values: readonly string[], input: unknown, path: IssuePath): string {

@@ -28,8 +28,10 @@ const CODEC_WORDS = [
 const codecs = z.array(z.enum(CODEC_WORDS)).min(1).transform((words, context) => {
   const names = words.flatMap((word): readonly CodecName[] => word === "L16" ? L16 : [word]);
   if (new Set(names).size === names.length) return names;
-  const message = "The list names a codec twice" +
-    (words.includes("L16") ? `: L16 stands for ${L16.join(", ")}` : "");
+  const twice = names.find((name, index) => names.indexOf(name) !== index) ?? "";
+  const isShort = words.includes("L16") && twice.startsWith("L16");
+  const message = `The list names ${twice} twice, ` +
+    (isShort ? `since L16 stands for ${L16.join(", ")}` : "write it once");
   context.issues.push({ code: "custom", message, input: words });
   return z.NEVER;
 });

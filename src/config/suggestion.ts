@@ -7,6 +7,9 @@
 /** Most letters to add, leave out or change between a word and its suggestion. */
 export const SUGGESTION_DISTANCE_MAX = 2;
 
+/** Fewest letters that a beginning in common has. */
+const BEGINNING_LENGTH_MIN = 4;
+
 /** Longest word that is compared. */
 const WORD_LENGTH_MAX = 64;
 
@@ -27,6 +30,19 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
     }
   }
   return best;
+}
+
+/**
+ * Finds the known word that begins as `word` does, one of the two being the whole beginning of the
+ * other: `barge_in` for `barge`, `record` for `recording`.
+ */
+export function suggestByBeginning(word: string, known: Iterable<string>): string | undefined {
+  const lower = word.toLowerCase();
+  for (const candidate of known) {
+    const [short, long] = candidate.length < word.length ? [candidate, lower] : [lower, candidate];
+    if (short.length >= BEGINNING_LENGTH_MIN && long.startsWith(short)) return candidate;
+  }
+  return undefined;
 }
 
 /** Writes `, did you mean "handler"?`, or nothing when no known word is near. */

@@ -30,6 +30,7 @@ export function findWarnings(config: Config, entries: readonly unknown[]): Locat
     ...warnOfKeys(config),
     ...warnOfRefer(config),
     ...warnOfRecordings(config.routes),
+    ...warnOfNoListener(config.routes),
     ...warnOfUnreachable(config.routes),
     ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
     ...entries.flatMap((entry, index) => warnOfNobody(entry, index, config)),
@@ -75,11 +76,36 @@ function warnOfKeys({ sip, rtp }: Config): LocatedIssue[] {
 
 function warnOfRecordings(routes: readonly Route[]): LocatedIssue[] {
   return routes.flatMap(({ index, record }): LocatedIssue[] => {
-    const parsed = parseTemplate(record?.file ?? "{id}");
-    if (!parsed.ok || parsed.template.some((part) => typeof part !== "string")) return [];
-    const message = "Every call of this route would be written into the same file, name it by " +
-      "the call, such as calls/{id}.wav";
-    return [{ path: ["routes", index, "record"], message }];
+    if (record === undefined) return [];
+    const path = ["routes", index, "record"];
+    const issues: LocatedIssue[] = [];
+    const parsed = parseTemplate(record.file);
+    if (parsed.ok && parsed.template.every((part) => typeof part === "string")) {
+      const message = "Every call of this route would be written into the same file, name it by " +
+        "the call, such as calls/{id}.wav";
+      issues.push({ path, message });
+    }
+    if (!/\.wav$/i.test(record.file)) {
+      issues.push({ path, message: "What is written is WAV, have the name end in .wav" });
+    }
+    return issues;
+  });
+}
+
+/** Nobody is there to hear of speech, or to begin a recording: only programs give commands. */
+function warnOfNoListener(routes: readonly Route[]): LocatedIssue[] {
+  return routes.flatMap(({ index, handler, on_error, barge_in, record }): LocatedIssue[] => {
+    if (handler.type === "exec" || on_error !== undefined) return [];
+    const issues: LocatedIssue[] = [];
+    if (record?.on === "command") {
+      const message = `Nothing is recorded, since ${handler.type} gives no commands: leave out on`;
+      issues.push({ path: ["routes", index, "record"], message });
+    }
+    if (barge_in.mode === "notify") {
+      const message = `Nobody is told, since ${handler.type} takes no events: write clear, or off`;
+      issues.push({ path: ["routes", index, "barge_in"], message });
+    }
+    return issues;
   });
 }
 

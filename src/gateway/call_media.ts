@@ -247,7 +247,9 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#media = undefined;
     this.#ports?.close();
     this.#ports = undefined;
-    return media?.statistics() ?? EMPTY_STATISTICS;
+    const statistics = media?.statistics() ?? EMPTY_STATISTICS;
+    const { unqueuedMs } = this.#audio;
+    return { ...statistics, dropped_ms: statistics.dropped_ms + unqueuedMs };
   }
 
   /** The media's deadline may have moved. */

@@ -24,7 +24,10 @@ export class HandlerAudio {
   #heldMarks: string[] = [];
   /** `clearAudio` calls whose `clear` has not come yet. */
   #clearsUnderWay = 0;
+  /** Dropped by the clear under way. */
   #droppedMs: Millis = 0;
+  /** Of all of it, what never reached the media. */
+  #unqueuedMs: Millis = 0;
   /** Something was written since the last clear. */
   #isHeard = false;
 
@@ -43,6 +46,11 @@ export class HandlerAudio {
     return this.#isHeard;
   }
 
+  /** How much was dropped on the way to the media, which does not count it. */
+  get unqueuedMs(): Millis {
+    return Math.round(this.#unqueuedMs);
+  }
+
   /** The media is open: what was held back is next. */
   open(media: MediaSession, now: Millis): void {
     this.#media = media;
@@ -56,7 +64,7 @@ export class HandlerAudio {
   /** @returns `false` when the handler should stop writing. */
   write(pcm: Uint8Array, now: Millis): boolean {
     if (this.#clearsUnderWay > 0) {
-      this.#droppedMs += pcm.length / this.#bytesPerMs;
+      this.#dropUnqueued(pcm.length);
       return true;
     }
     this.#isHeard = true;
@@ -64,7 +72,7 @@ export class HandlerAudio {
     if (this.#heldBytes + pcm.length <= HELD_MAX * this.#bytesPerMs) {
       this.#held.push(pcm.slice());
       this.#heldBytes += pcm.length;
-    }
+    } else this.#unqueuedMs += pcm.length / this.#bytesPerMs;
     return this.#heldBytes < HELD_HIGH * this.#bytesPerMs;
   }
 
@@ -98,12 +106,17 @@ export class HandlerAudio {
   }
 
   #drop(now: Millis): Millis {
-    this.#droppedMs += this.#heldBytes / this.#bytesPerMs;
+    this.#dropUnqueued(this.#heldBytes);
     this.#held = [];
     this.#heldBytes = 0;
     if (this.#media === undefined) return 0;
     const { playedMs, droppedMs } = this.#media.clear(now);
     this.#droppedMs += droppedMs;
     return playedMs;
+  }
+
+  #dropUnqueued(bytes: number): void {
+    this.#droppedMs += bytes / this.#bytesPerMs;
+    this.#unqueuedMs += bytes / this.#bytesPerMs;
   }
 }

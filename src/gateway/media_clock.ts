@@ -29,6 +29,9 @@ export type ClockSlot = number;
 /** A timer that is armed for nearly the right moment is left alone. */
 const TIMER_SLACK: Millis = 0.5;
 
+/** Packets come first for no longer than this: a process that was stopped meanwhile goes on. */
+const REST_MAX: Millis = 100;
+
 const SLOTS_START = 64;
 
 /** One timer for all sessions. */
@@ -95,7 +98,7 @@ export class MediaClock {
     this.#running = false;
     if (earliest < this.#nextDue) this.#nextDue = earliest;
     const ended = this.#runtime.now();
-    this.#restUntil = ended + (ended - now);
+    this.#restUntil = ended + Math.min(ended - now, REST_MAX);
     this.#arm(ended);
   }
 

@@ -84,7 +84,7 @@ export class OutboundAudio implements MediaSink {
   /** Of the media in the clock. */
   #slot: ClockSlot = 0;
   #written = 0;
-  #state: "listening" | "playing" | "finished" = "listening";
+  #state: "listening" | "playing" | "finished" | "stopped" = "listening";
   /** Packets that had come when the call was answered. */
   #packetsBefore = 0;
   #firstPacketAt: Millis | undefined;
@@ -108,6 +108,7 @@ export class OutboundAudio implements MediaSink {
 
   /** The peer has described its audio, or described it anew: from now on we listen. */
   agree(agreed: MediaOptions, now: Millis): void {
+    if (this.#state === "stopped") return;
     if (this.#media !== undefined) return this.renegotiate(agreed, now);
     const media = new MediaSession(agreed, this, now);
     this.#media = media;
@@ -148,11 +149,12 @@ export class OutboundAudio implements MediaSink {
     this.#clock.touched(this.#slot, now);
   }
 
-  /** Ends both ways. Nothing happens before `agree`, and the second time. */
+  /** Ends both ways, for good. */
   stop(now: Millis): void {
     const media = this.#media;
+    media?.stop(now);
+    this.#state = "stopped";
     if (media === undefined) return;
-    media.stop(now);
     this.#statistics = media.statistics();
     this.#clock.remove(this.#slot);
     this.#media = undefined;

@@ -46,13 +46,14 @@ describe("rtp.codecs", () => {
   });
 
   test.each([
-    ["[PCMU, PCMU]", "The list names a codec twice"],
-    ["[L16, L16/8000]", "twice: L16 stands for L16/16000, L16/44100, L16/8000"],
-    ["[L16, L16]", "twice: L16 stands for"],
+    ["[PCMA, PCMU, PCMU]", "The list names PCMU twice, write it once"],
+    ["[L16, L16/8000]", "L16/8000 twice, since L16 stands for L16/16000, L16/44100, L16/8000"],
+    ["[L16, L16]", "L16/16000 twice, since L16 stands for"],
+    ["[L16, opus, opus]", "The list names opus twice, write it once"],
     ["[OPUS]", 'Unknown value "OPUS", did you mean "opus"?'],
     ["[G729x]", 'Unknown value "G729x"'],
     ["[]", "The list is empty"],
-    ["opus", "Expected a list"],
+    ['"opus, PCMU"', 'Expected a list, got the text "opus, PCMU", write [opus, PCMU]'],
   ])("refuses %s", (codecs, message) => {
     const found = errors(`routes: [{ echo: true }]\nrtp: { codecs: ${codecs} }\n`);
     expect(found).toHaveLength(1);
@@ -172,6 +173,28 @@ describe("warnings", () => {
     expect(first).toContain("into the same file, name it by the call, such as calls/{id}.wav");
     expect(warnings("routes: [{ echo: true, record: '{{{{.wav' }]")).toHaveLength(1);
     expect(warnings("routes: [{ echo: true, record: '{id}.wav' }]")).toEqual([]);
+  });
+
+  test("of a recording whose name promises another format", () => {
+    expect(warnings("routes: [{ echo: true, record: '{id}.mp3' }]")).toEqual([
+      "routes.yaml:1:32: What is written is WAV, have the name end in .wav",
+    ]);
+    expect(warnings("routes: [{ echo: true, record: '{id}.WAV' }]")).toEqual([]);
+  });
+
+  test("of speech and recordings that wait for a program where there is none", () => {
+    expect(warnings("routes: [{ echo: true, record: { file: '{id}.wav', on: command } }]")).toEqual(
+      [
+        "routes.yaml:1:32: Nothing is recorded, since echo gives no commands: leave out on",
+      ],
+    );
+    expect(warnings("routes: [{ play: a.wav, barge_in: notify }]")).toEqual([
+      "routes.yaml:1:35: Nobody is told, since play takes no events: write clear, or off",
+    ]);
+    expect(warnings("routes: [{ play: a.wav, barge_in: notify, on_error: { exec: [cat] } }]"))
+      .toEqual([]);
+    expect(warnings("routes: [{ play: a.wav, barge_in: clear }]")).toEqual([]);
+    expect(warnings("routes: [{ exec: [cat], barge_in: notify }]")).toEqual([]);
   });
 });
 

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { didYouMean, editDistance, suggest } from "../../src/config/suggestion.ts";
+import {
+  didYouMean,
+  editDistance,
+  suggest,
+  suggestByBeginning,
+} from "../../src/config/suggestion.ts";
 
 describe("suggestions", () => {
   test("count letters to add, leave out, change or swap", () => {
@@ -13,6 +18,13 @@ describe("suggestions", () => {
     expect(suggest("hanlder", ["header", "handler"])).toBe("handler");
     expect(suggest("pcmu", ["PCMA", "PCMU"])).toBe("PCMU");
     expect(suggest("webhook", ["exec", "echo"])).toBeUndefined();
+  });
+
+  test("by the beginning are of words that are shorter or longer", () => {
+    expect(suggestByBeginning("Barge", ["rate", "barge_in"])).toBe("barge_in");
+    expect(suggestByBeginning("recording", ["rate", "record"])).toBe("record");
+    expect(suggestByBeginning("on", ["on_error"])).toBeUndefined();
+    expect(suggestByBeginning("recent", ["record"])).toBeUndefined();
   });
 
   test("are not given for words that share too little", () => {

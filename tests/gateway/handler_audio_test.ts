@@ -43,6 +43,7 @@ describe("a handler's audio before and beside the media", () => {
       audio.open(media, 0);
       expect(sent).toEqual([172]);
       expect(media.statistics()).toMatchObject({ queue_ms: 980, dropped_ms: 0 });
+      expect(audio.unqueuedMs).toBe(30_000);
     });
 
     test(`counts what a clear drops in time at ${rate} Hz`, () => {
@@ -58,6 +59,9 @@ describe("a handler's audio before and beside the media", () => {
       audio.write(new Uint8Array(30 * bytesPerMs), 11);
       // The frame that went out, and the fade-out
       expect(audio.endClear(12)).toEqual({ playedMs: 25, droppedMs: 205 });
+      // All that was dropped is counted once, here or there
+      expect(audio.unqueuedMs).toBe(180);
+      expect(media.statistics().dropped_ms).toBe(175);
     });
   }
 });

@@ -120,6 +120,18 @@ describe("media clock", () => {
     expect(slow.calls).toEqual([10, 70]);
   });
 
+  test("goes on soon when the process was stopped in the midst of it", () => {
+    const timer = new VirtualTimer();
+    const clock = new MediaClock(timer.runtime);
+    const stopped = new Ticker(10, 20);
+    stopped.onTimeout = () => {
+      timer.now += stopped.calls.length === 1 ? 10_000 : 0;
+    };
+    clock.add(stopped, 0);
+    timer.fire();
+    expect(timer.at).toBe(10_110);
+  });
+
   test("holds no timer when nobody is left", () => {
     const timer = new VirtualTimer();
     const clock = new MediaClock(timer.runtime);
