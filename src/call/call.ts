@@ -188,6 +188,11 @@ export class Call {
       case "resume":
       case "transfer":
         return this.#withinSession(command, now);
+      case "play":
+      case "say":
+      case "redirect":
+      case "route":
+        return this.#core.refuse(command.command, "Not possible here");
       case "dtmf":
         return this.pressing.needsSession
           ? this.#withinSession(command, now)

@@ -211,8 +211,45 @@ export interface RecordCommand {
   readonly action: (typeof RECORD_ACTIONS)[number];
 }
 
+/** Play a WAV file, behind what was written before and ahead of what is written after. */
+export interface PlayCommand {
+  readonly command: "play";
+  /** One of the two is there. A file is relative to where voicegw runs. */
+  readonly file?: string;
+  readonly url?: string;
+  /** How often in all; `Infinity` until it is cleared. */
+  readonly loop: number;
+}
+
+/** Speak a text (through `speech.tts`), in the same place. */
+export interface SayCommand {
+  readonly command: "say";
+  readonly text: string;
+  readonly language?: string;
+  readonly voice?: string;
+}
+
+/** Send the caller elsewhere. Before the answer. RFC 3261 §8.3 */
+export interface RedirectCommand {
+  readonly command: "redirect";
+  /** URIs for Contact, the preferred one first. */
+  readonly to: readonly string[];
+  /** 300 to 399. */
+  readonly status: number;
+}
+
+/** Hand the call to the handler of another route. */
+export interface RouteCommand {
+  readonly command: "route";
+  readonly name: string;
+}
+
 /** Everything that a handler may ask of its call. */
 export type HandlerCommand =
+  | PlayCommand
+  | SayCommand
+  | RedirectCommand
+  | RouteCommand
   | ClearCommand
   | MarkCommand
   | DtmfCommand

@@ -14,6 +14,7 @@ export interface CallHostOptions {
   readonly context: LiveCallContext;
   readonly takeAudio: (pcm: Uint8Array) => boolean;
   readonly beginClear: () => void;
+  readonly waiting: (isWaiting: boolean) => void;
   readonly ended: (end: HandlerEnd) => void;
 }
 
@@ -56,6 +57,10 @@ export class CallHost implements HandlerHost {
   log(line: string): void {
     const { id, route } = this.#options.live.call.facts;
     this.#options.context.observer.log?.("info", line, { call: id, route, from: "handler" });
+  }
+
+  waiting(isWaiting: boolean): void {
+    if (!this.#over) this.#options.waiting(isWaiting);
   }
 
   ended(end: HandlerEnd): void {

@@ -309,10 +309,11 @@ export class LiveCall implements SessionOwner {
         this.#media.beginClear(at);
         this.#media.touched(at);
       },
+      waiting: () => {},
       ended: (ended) => this.#handlerEnded(host, ended),
     });
-    const { facts } = this.call;
-    const handler = createHandler(spec, { runtime, facts, environment, clipStore }, host);
+    const { facts, rate } = this.call;
+    const handler = createHandler(spec, { runtime, facts, environment, clipStore, rate }, host);
     host.handler = handler;
     this.#handler = handler;
     handler.start(event);

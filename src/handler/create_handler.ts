@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Hertz } from "../base/units.ts";
+import type { HttpConfig, SpeechConfig } from "../config/schema_services.ts";
 import type { CallFacts } from "../route/call_facts.ts";
 import { expandHandler } from "../route/expand_handler.ts";
 import type { HandlerSpec } from "../route/route.ts";
@@ -13,6 +15,7 @@ import { EchoHandler } from "./builtin/echo.ts";
 import { PlayHandler } from "./builtin/play.ts";
 import { ExecHandler } from "./exec/exec_handler.ts";
 import type { Handler, HandlerHost } from "./handler.ts";
+import type { TargetGuard } from "./target_guard.ts";
 
 /** What handlers need of the world around them. */
 export interface HandlerContext {
@@ -22,6 +25,14 @@ export interface HandlerContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Shared by all calls of a gateway, so that a file is read once; a call's own when absent. */
   readonly clipStore?: ClipStore;
+  /** Hz of the PCM that the handler gets and gives. */
+  readonly rate: Hertz;
+  /** Programs that speak and listen. */
+  readonly speech?: SpeechConfig;
+  /** Which addresses URLs may lead to that do not stand in the configuration. */
+  readonly http?: HttpConfig;
+  /** What is known of servers; shared by all calls. */
+  readonly targets?: TargetGuard;
 }
 
 /**
@@ -48,6 +59,10 @@ export function createHandler(
       const clips = context.clipStore ?? new ClipStore(runtime);
       return new PlayHandler({ spec: handler, runtime, clips, host });
     }
+    case "webhook":
+    case "websocket":
+    case "audiosocket":
+      return new BrokenHandler(host, `${handler.type} is not there yet`);
     case "reject":
     case "redirect":
       return new BrokenHandler(host, `A route with "${handler.type}" takes no calls`);

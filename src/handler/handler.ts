@@ -69,6 +69,11 @@ export interface HandlerHost {
    * The handler's life is over, and nothing of it is left. Once, the last call, also after `stop`.
    */
   ended(end: HandlerEnd): void;
+  /**
+   * The handler waits for its far end (a response, a new connection), and the caller hears nothing
+   * meanwhile but what is queued; or it waits no more. The route says how long that may last.
+   */
+  waiting(isWaiting: boolean): void;
   /** Audio for the handler was lost since it does not read fast enough. */
   audioDropped(bytes: number): void;
 }

@@ -9,7 +9,14 @@
  */
 
 import type { CallFacts } from "./call_facts.ts";
-import type { ExecSpec, HandlerSpec, RedirectSpec, RejectSpec } from "./route.ts";
+import type {
+  ExecSpec,
+  HandlerSpec,
+  RedirectSpec,
+  RejectSpec,
+  WebhookSpec,
+  WebsocketSpec,
+} from "./route.ts";
 import type { TemplateUse } from "./template.ts";
 import { expandTemplate } from "./template.ts";
 
@@ -31,6 +38,10 @@ export function expandHandler(handler: HandlerSpec, facts: CallFacts): ExpandedH
       return expandReject(handler, facts);
     case "redirect":
       return expandRedirect(handler, facts);
+    case "webhook":
+    case "websocket":
+      return expandServer(handler, facts);
+    case "audiosocket":
     case "echo":
       return { ok: true, handler };
   }
@@ -58,6 +69,14 @@ function expandExec(handler: ExecSpec, facts: CallFacts): ExpandedHandler {
   }
   const env = expandValues(handler.env, facts, "text");
   return env.ok ? { ok: true, handler: { ...handler, command, env: env.values } } : env;
+}
+
+function expandServer(handler: WebhookSpec | WebsocketSpec, facts: CallFacts): ExpandedHandler {
+  const url = expandTemplate(handler.url, facts, "uri");
+  if (!url.ok) return { ok: false, reason: url.reason };
+  const headers = expandValues(handler.headers, facts, "text");
+  if (!headers.ok) return headers;
+  return { ok: true, handler: { ...handler, url: url.value, headers: headers.values } };
 }
 
 function expandReject(handler: RejectSpec, facts: CallFacts): ExpandedHandler {

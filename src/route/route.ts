@@ -21,6 +21,96 @@ export interface ExecSpec {
   readonly cwd?: string;
   /** From the end of the call to SIGTERM, and from there to SIGKILL. */
   readonly stop_after: Millis;
+  /** Programs that are started ahead of their calls; 0 when absent. */
+  readonly pool?: number;
+  /** What one program may take; the system's own bounds when absent. */
+  readonly limits?: ExecLimits;
+}
+
+/** What one program may take, where the system has such bounds. */
+export interface ExecLimits {
+  /** Niceness, 0 to 19. */
+  readonly nice?: number;
+  /** Bytes of address space. */
+  readonly memory?: number;
+  /** Of the processor, in all. */
+  readonly cpu?: Millis;
+}
+
+/** How TLS is spoken with a server that a handler connects to. */
+export interface TargetTls {
+  /** PEM of the authorities to trust; those of the system when absent. */
+  readonly ca?: string;
+  /** PEM texts of our certificate and its key, for servers that ask. */
+  readonly certificate?: string;
+  readonly key?: string;
+  /** `false` takes any certificate. */
+  readonly verify: boolean;
+}
+
+/** Asks a web server what to do with the call. */
+export interface WebhookSpec {
+  readonly type: "webhook";
+  /** `http:` or `https:`; placeholders in path and query. */
+  readonly url: string;
+  readonly protocol: "voicegw" | "twilio";
+  /** What of the caller's audio the server gets. */
+  readonly audio: "none" | "utterances" | "stream";
+  /** Keys of Standard Webhooks, `whsec_` and base64, the newest first; empty: nothing is signed. */
+  readonly secrets: readonly string[];
+  /** Twilio: `AC` and 32 hexadecimal digits. */
+  readonly account_sid: string;
+  /** Twilio: what requests are signed with; absent: they are not. */
+  readonly auth_token?: string;
+  /** Twilio: is told of each change of the call's status. */
+  readonly status_callback?: string;
+  /** From the connection to the last byte of the response. */
+  readonly timeout: Millis;
+  /** More tries after the first. */
+  readonly retries: number;
+  /** More headers of each request; placeholders in the values. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** argv of each program that an `exec` action can name; placeholders as in {@linkcode ExecSpec}. */
+  readonly programs: Readonly<Record<string, readonly string[]>>;
+  /** Folder of what `record` actions record. */
+  readonly recordings: string;
+  readonly tls: TargetTls;
+}
+
+/** Talks to a WebSocket server. */
+export interface WebsocketSpec {
+  readonly type: "websocket";
+  /** `ws:` or `wss:`; placeholders in path and query. */
+  readonly url: string;
+  readonly protocol: "voicegw" | "twilio";
+  /** Twilio: its customParameters; placeholders in the values. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Twilio: `AC` and 32 hexadecimal digits. */
+  readonly account_sid: string;
+  /** More headers of the handshake; placeholders in the values. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** For the connection and its handshake. */
+  readonly timeout: Millis;
+  /** From one ping to the next; one that is not answered by then ends the connection. 0: none. */
+  readonly ping: Millis;
+  readonly reconnect: {
+    /** How often a connection that was up and is lost is tried anew. */
+    readonly tries: number;
+    /** Before the second try; the first is at once, and each further one waits twice as long. */
+    readonly delay: Millis;
+  };
+  readonly tls: TargetTls;
+}
+
+/** Talks to an AudioSocket server. */
+export interface AudiosocketSpec {
+  readonly type: "audiosocket";
+  /** `tcp://host:port`. */
+  readonly url: string;
+  /** For the connection. */
+  readonly timeout: Millis;
+  /** Without a single frame from the server for this long it is taken for dead; 0: never. */
+  readonly idle: Millis;
 }
 
 /** Sends the caller's audio back. */
@@ -58,7 +148,15 @@ export interface RedirectSpec {
 }
 
 /** What becomes of a call, whatever kind it is. */
-export type HandlerSpec = ExecSpec | EchoSpec | PlaySpec | RejectSpec | RedirectSpec;
+export type HandlerSpec =
+  | ExecSpec
+  | WebhookSpec
+  | WebsocketSpec
+  | AudiosocketSpec
+  | EchoSpec
+  | PlaySpec
+  | RejectSpec
+  | RedirectSpec;
 
 /** What happens to our sound when the caller speaks over it. */
 export interface BargeIn {
@@ -88,12 +186,22 @@ export interface RouteAudio {
   readonly record?: RecordSpec;
 }
 
+/** How long the caller may hear nothing since a handler waits for its far end. */
+export interface DeadAir {
+  readonly limit: Millis;
+  /** WAV file that is played from then on, over and over; absent: the handler has failed. */
+  readonly play?: string;
+}
+
 /** What a route has that says nothing of its audio. */
 export const AUDIO_DEFAULTS: RouteAudio = {
   rate: 8000,
   barge_in: { mode: "off", after: 300 },
   dtmf: "auto",
 };
+
+/** What a route has that says nothing of dead air. */
+export const DEAD_AIR_DEFAULT: DeadAir = { limit: 10_000 };
 
 /** One rule of the routing table. */
 export interface Route extends RouteAudio {
@@ -112,4 +220,8 @@ export interface Route extends RouteAudio {
   readonly on_error?: string | HandlerSpec;
   /** Longest that a call of this route may last; the general limit applies when absent. */
   readonly max_duration?: Millis;
+  /** Calls of this route at once; one more goes to `on_error`, or gets 503. */
+  readonly max_calls?: number;
+  /** {@linkcode DEAD_AIR_DEFAULT} when absent. */
+  readonly dead_air?: DeadAir;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { HashName } from "../base/hash.ts";
 
 /** Their names in OpenSSL, which both runtimes know. */
@@ -17,4 +17,9 @@ const NAMES: Readonly<Record<HashName, string>> = {
 /** Hashes the UTF-8 of a text; lower-case hexadecimal. */
 export function hash(name: HashName, text: string): string {
   return createHash(NAMES[name]).update(text, "utf8").digest("hex");
+}
+
+/** Keyed hash. RFC 2104 */
+export function hmac(name: "SHA-1" | "SHA-256", key: Uint8Array, data: Uint8Array): Uint8Array {
+  return createHmac(name.replace("-", "").toLowerCase(), key).update(data).digest();
 }

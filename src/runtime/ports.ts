@@ -13,6 +13,19 @@ import type { NaptrRecord, SrvRecord } from "../base/dns_record.ts";
 import type { HashName } from "../base/hash.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
+import type {
+  ConnectOptions,
+  HttpEvents,
+  HttpExchange,
+  HttpListener,
+  HttpRequest,
+  ServerAddress,
+  TcpEvents,
+  TcpSocket,
+  WebSocketClient,
+  WebSocketEvents,
+  WebSocketOptions,
+} from "./client_ports.ts";
 import type { SrtpCrypto } from "../rtp/srtp_crypto.ts";
 import type { Millis } from "../base/units.ts";
 
@@ -249,6 +262,21 @@ export interface Runtime {
     options: StreamConnectOptions,
     events: StreamEvents,
   ): Promise<StreamConnection | undefined>;
+  /** Begins to connect; events come later, never from inside this call. */
+  connectTcp(to: ServerAddress, options: ConnectOptions, events: TcpEvents): TcpSocket;
+  /** Begins to connect; events come later, never from inside this call. */
+  connectWebSocket(options: WebSocketOptions, events: WebSocketEvents): WebSocketClient;
+  /** Begins a request; events come later, never from inside this call. */
+  requestHttp(request: HttpRequest, events: HttpEvents): HttpExchange;
+  /**
+   * Serves requests, in the terms of the Fetch standard. Rejects with a `BindError`.
+   *
+   * @param answer `remote` is who asks. A rejection becomes a 500.
+   */
+  serveHttp(
+    at: SocketAddress,
+    answer: (request: Request, remote: SocketAddress) => Response | Promise<Response>,
+  ): Promise<HttpListener>;
   /** Loads codecs and detectors that come as WebAssembly; what is loaded already takes no time. */
   loadAudioLibraries(
     which: { readonly opus: boolean; readonly voiceDetector: boolean },
@@ -257,6 +285,8 @@ export interface Runtime {
   readonly srtpCrypto: SrtpCrypto;
   /** Lower-case hexadecimal. */
   hash(name: HashName, text: string): string;
+  /** Keyed hash. RFC 2104 */
+  hmac(name: "SHA-1" | "SHA-256", key: Uint8Array, data: Uint8Array): Uint8Array;
   spawn(options: ProcessOptions): ChildProcess;
   /** Rejects with an `Error` whose message names the file. */
   readFile(path: string): Promise<Uint8Array>;

@@ -9,15 +9,19 @@ import type { RandomSource } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import { spawnChild } from "./child_process.ts";
 import { connectStream } from "./connect_stream.ts";
-import { hash } from "./digest_hash.ts";
+import { hash, hmac } from "./digest_hash.ts";
 import { modifiedAt, openFile, readFile, writeFile } from "./files.ts";
+import { requestHttp } from "./http_client.ts";
+import { serveHttp } from "./http_server.ts";
 import { listenStream } from "./listen_stream.ts";
 import { localAddressTowards } from "./local_address.ts";
 import { createNames } from "./names.ts";
 import type { NextTurn } from "./pipe_drain.ts";
 import type { Runtime, RuntimeOptions, Timer } from "./ports.ts";
 import { srtpCrypto } from "./srtp_crypto.ts";
+import { connectTcp } from "./tcp_client.ts";
 import { loadAudioLibraries } from "./wasm/load_audio_libraries.ts";
+import { connectWebSocket } from "./web_socket_client.ts";
 
 /** Makes a runtime of the shared parts and the few that differ. */
 export function sharedRuntime(
@@ -36,7 +40,12 @@ export function sharedRuntime(
     setImmediate: nextTurn,
     listenStream: (options, events) => listenStream(options, events),
     connectStream: (options, events) => connectStream(options, events, random),
+    connectTcp,
+    connectWebSocket: (options, events) => connectWebSocket(options, events, random),
+    requestHttp,
+    serveHttp,
     hash,
+    hmac,
     loadAudioLibraries,
     srtpCrypto,
     spawn: (options) => spawnChild(options, nextTurn),

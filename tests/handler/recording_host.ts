@@ -23,6 +23,8 @@ export type Heard =
 export class RecordingHost implements HandlerHost {
   readonly heard: Heard[] = [];
   readonly logged: string[] = [];
+  /** What the handler said last of its far end. */
+  isWaiting = false;
   audioBytes = 0;
   droppedBytes = 0;
   /** Bytes of audio after which the queue is full. */
@@ -53,6 +55,10 @@ export class RecordingHost implements HandlerHost {
   command(command: HandlerCommand): void {
     this.#hear({ type: "command", command });
     this.onCommand(command);
+  }
+
+  waiting(isWaiting: boolean): void {
+    this.isWaiting = isWaiting;
   }
 
   clearAudio(): void {

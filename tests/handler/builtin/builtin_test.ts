@@ -24,6 +24,7 @@ function prepare(
     runtime,
     facts: FACTS,
     environment: {},
+    rate: 8000,
     ...(clipStore === undefined ? {} : { clipStore }),
   };
   return { handler: createHandler(spec, context, host), host };
@@ -165,7 +166,7 @@ describe("play handler", () => {
     const host = new RecordingHost();
     const facts = { ...FACTS, x_headers: { "X-File": "../secret" } };
     const spec = { type: "play", file: "{X-File}.wav", loop: 1 } as const;
-    createHandler(spec, { runtime, facts, environment: {} }, host).start(START);
+    createHandler(spec, { runtime, facts, environment: {}, rate: 8000 }, host).start(START);
     expect((await host.untilEnded()).type).toBe("failed");
   });
 });

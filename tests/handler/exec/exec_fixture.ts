@@ -31,7 +31,7 @@ export function prepare(
   const host = new RecordingHost();
   const handler = createHandler(
     { type: "exec", command, env: {}, stop_after: 100, ...spec },
-    { runtime, facts, environment: environment() },
+    { runtime, facts, environment: environment(), rate: 8000 },
     host,
   );
   return { handler, host };
