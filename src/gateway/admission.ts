@@ -19,7 +19,7 @@ export interface AdmissionLimits {
 
 /** Counts calls in and out. */
 export class Admission {
-  readonly #lag: Pick<LoopLag, "start" | "stop" | "exceeds">;
+  readonly #lag: Pick<LoopLag, "start" | "stop" | "exceeds" | "isSaturated">;
   #limits: AdmissionLimits;
   #calls = 0;
   #tokens: number;
@@ -30,7 +30,7 @@ export class Admission {
   constructor(
     { limits, lag }: {
       readonly limits: AdmissionLimits;
-      readonly lag: Pick<LoopLag, "start" | "stop" | "exceeds">;
+      readonly lag: Pick<LoopLag, "start" | "stop" | "exceeds" | "isSaturated">;
     },
     now: Millis,
   ) {
@@ -60,6 +60,7 @@ export class Admission {
     if (lag > 0 && this.#lag.exceeds(lag)) {
       return `limits.lag: the process is more than ${lag} ms late`;
     }
+    if (lag > 0 && this.#lag.isSaturated) return "limits.lag: the process has no time left";
     this.#refill(now);
     if (this.#tokens < 1) {
       return `limits.calls_per_second: more than ${this.#limits.calls_per_second} a second`;

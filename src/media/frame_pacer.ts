@@ -136,6 +136,11 @@ export class FramePacer {
     this.#due -= by;
   }
 
+  /** The next frame is due by then, or as much earlier as may be; timestamps go on as they are. */
+  hurry(by: Millis, earlierMax: Millis): void {
+    this.pullIn(Math.min(earlierMax, Math.max(0, this.#due - by)));
+  }
+
   /**
    * A frame that only keeps the stream alive leaves now. Deadlines stay as they are, so that
    * nothing waits for it; what follows has a timestamp behind it, and the marker.

@@ -195,8 +195,8 @@ export class MediaSession {
   }
 
   /** Drops all queued audio. Marks in it are reported before the return. */
-  clear(_now: Millis): Cleared {
-    return this.#send.clear();
+  clear(now: Millis): Cleared {
+    return this.#send.clear(now);
   }
 
   /**

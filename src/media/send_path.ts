@@ -53,15 +53,15 @@ type SendSink = Pick<MediaSink, "packet" | "event">;
 
 /** How much of what is cleared goes out, fading, so that the end of the sound does not click. */
 export const FADE_MS = 5;
+/** From a clear to that frame, EARLY_MS early if need be: 20 ms less what waits elsewhere. */
+const FADE_WITHIN_MS = 17;
 
 /** Some peers say nothing before they hear something: they are not kept waiting for longer. */
 const FIRST_KEEP_ALIVE_MS = 500;
 
 /** A frame may leave this much before its deadline if that saves a wake-up. */
 const EARLY_MS = 5;
-/**
- * A handler that goes on after a longer pause had nothing to say; after a shorter one it ran dry.
- */
+/** After a longer pause a handler had nothing to say; after a shorter one it ran dry. */
 const UNDERRUN_MS_MAX = 500;
 /** Frames that make a handler's audio continuous. */
 const SPEECH_FRAMES = 2;
@@ -148,19 +148,20 @@ export class SendPath {
   }
 
   /**
-   * Drops what is queued, and reports the marks in it. Sound that is going out goes on for
-   * {@linkcode FADE_MS}, fading, as the next frame: that counts as played from here on.
+   * Drops what is queued, and reports the marks in it. What is going out fades for
+   * {@linkcode FADE_MS}, as the next frame, somewhat early: played from here on.
    */
-  clear(): Cleared {
+  clear(now: Millis): Cleared {
     const queue = this.#queue;
     let droppedMs = 0;
     if (!this.#stopped) {
       droppedMs = queue.clear(this.#isPlaying ? FADE_MS : 0);
       if (queue.fading === 0) this.#endSpurt();
+      else this.#pacer.hurry(now + FADE_WITHIN_MS, EARLY_MS);
     }
-    const cleared = { playedMs: queue.playedMs, droppedMs };
+    const { playedMs } = queue;
     this.#settle();
-    return cleared;
+    return { playedMs, droppedMs };
   }
 
   /**
@@ -216,7 +217,6 @@ export class SendPath {
   /** Sends what is due, once. Early or late calls are safe. */
   timeout(now: Millis): void {
     if (now >= this.#audioDeadline) {
-      // What is cleared fades before anything else
       if (this.#digits.active && this.#queue.fading === 0) this.#sendDigit(now, false);
       else {
         const waited = this.#queue.fading === 0 && this.#queue.length < this.#frame;

@@ -243,6 +243,8 @@ export interface Runtime {
   readonly random: RandomSource;
   /** Monotonic. */
   now(): Millis;
+  /** Processor time that the thread of the event loop has taken. */
+  threadTime(): Millis;
   /** Milliseconds since 1970, for ids and records. */
   wallClock(): Millis;
   setTimer(callback: () => void, delay: Millis): Timer;

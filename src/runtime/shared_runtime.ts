@@ -5,6 +5,7 @@
  */
 
 import { randomFillSync } from "node:crypto";
+import process from "node:process";
 import type { RandomSource } from "../base/random.ts";
 import type { Millis } from "../base/units.ts";
 import { spawnChild } from "./child_process.ts";
@@ -35,6 +36,7 @@ export function sharedRuntime(
     ...createNames(nameServers),
     random,
     now: () => performance.now(),
+    threadTime,
     wallClock: () => Date.now(),
     setTimer,
     setImmediate: nextTurn,
@@ -85,6 +87,11 @@ class PooledRandom implements RandomSource {
  * The longest delay that the runtimes' timers take: 2^31 - 1 ms; a longer one would fire at once.
  */
 const DELAY_MAX: Millis = 2_147_483_647;
+
+function threadTime(): Millis {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 
 function setTimer(callback: () => void, delay: Millis): Timer {
   const timer = setTimeout(callback, Math.min(Math.max(delay, 0), DELAY_MAX));

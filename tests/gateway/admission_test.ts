@@ -52,6 +52,18 @@ describe("admission", () => {
     expect(loop.isBeating).toBe(false);
   });
 
+  test("lets nobody in while the process has no time left", () => {
+    const loop = new LateLoop();
+    const admission = admissionOf({ lag: 40 }, loop.lag);
+    expect(admission.enter(0)).toBeUndefined();
+    loop.busyShare = 1;
+    loop.beats(1000 / LAG_BEAT * 2, 0);
+    expect(admission.enter(0)).toBe("limits.lag: the process has no time left");
+    loop.busyShare = 0.5;
+    loop.beats(1000 / LAG_BEAT, 0);
+    expect(admission.enter(0)).toBeUndefined();
+  });
+
   test("as late as it likes without a limit", () => {
     const loop = new LateLoop();
     const admission = admissionOf({ lag: 0 }, loop.lag);

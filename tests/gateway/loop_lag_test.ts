@@ -10,7 +10,7 @@ describe("lateness of the event loop", () => {
     loop.lag.start();
     loop.beats(SECOND, 2);
     expect(loop.lag.exceeds(20)).toBe(false);
-    expect(loop.lag.figures).toEqual({ lag_ms_p50: 2, lag_ms_p90: 2, lag_ms_max: 2 });
+    expect(loop.lag.figures).toEqual({ lag_ms_p50: 2, lag_ms_p90: 2, lag_ms_max: 2, busy_pct: 0 });
   });
 
   test("a stall or two exceed nothing; a loop that is late again and again does", () => {
@@ -31,6 +31,23 @@ describe("lateness of the event loop", () => {
     expect(loop.lag.exceeds(40)).toBe(true);
     loop.beats(SECOND, 0);
     expect(loop.lag.exceeds(40)).toBe(false);
+  });
+
+  test("one that is in time and has no time left is saturated, after a second", () => {
+    const loop = new LateLoop();
+    loop.lag.start();
+    loop.busyShare = 0.8;
+    loop.beats(SECOND * 2, 1);
+    expect(loop.lag.figures.busy_pct).toBe(80);
+    expect(loop.lag.isSaturated).toBe(false);
+    loop.busyShare = 1;
+    loop.beats(SECOND / 2, 1);
+    expect(loop.lag.isSaturated).toBe(false);
+    loop.beats(SECOND / 2, 1);
+    expect(loop.lag.isSaturated).toBe(true);
+    expect(loop.lag.exceeds(5)).toBe(false);
+    loop.lag.stop();
+    expect(loop.lag.isSaturated).toBe(false);
   });
 
   test("beats while there are calls, and not after the last", () => {

@@ -167,7 +167,7 @@ describe("send path: rates", () => {
     const line = new Line({ rate: 24_000 });
     line.write(tone(300, 24_000));
     line.runUntil(90);
-    expect(line.path.clear()).toEqual({ playedMs: 105, droppedMs: 195 });
+    expect(line.path.clear(90)).toEqual({ playedMs: 105, droppedMs: 195 });
   });
 });
 
@@ -204,7 +204,7 @@ describe("send path: a codec with a memory", () => {
     line.runUntil(1000);
     line.write(tone(100, 8000));
     line.runUntil(1050);
-    line.path.clear();
+    line.path.clear(1050);
     line.runUntil(2000);
     line.write(tone(100, 8000));
     line.runUntil(3000);

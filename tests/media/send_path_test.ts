@@ -317,7 +317,18 @@ describe("send path: marks, clear and the played truth", () => {
     harness.session.finish(0);
     harness.session.clear(0);
     harness.runUntil(500);
-    expect(harness.eventsOf("drained")).toMatchObject([{ at: 20 }]);
+    expect(harness.eventsOf("drained")).toMatchObject([{ at: 17 }]);
+  });
+
+  test("the fade-out of a clear leaves within 17 ms, and what follows keeps to that beat", () => {
+    const harness = new Harness();
+    harness.write(8000);
+    harness.runUntil(100);
+    harness.session.clear(100);
+    harness.write(440, 5000);
+    harness.runUntil(500);
+    expect(instants(harness).slice(5)).toEqual([100, 117, 137, 157]);
+    expect(timestamps(harness).slice(5)).toEqual([800, 960, 1120, 1280]);
   });
 
   test("the handler may write and clear from inside an event", () => {
