@@ -40,7 +40,7 @@ export class Protection {
   /**
    * Keys were agreed on once more.
    *
-   * DEVIATION RFC 3711 §3.3.1: under a new key our roll-over counter begins anew. Only peers that
+   * DEVIATION §3.3.1: under a new key our roll-over counter begins anew. Only peers that
    * kept theirs could follow it; one that takes another's place has none to keep.
    */
   agree(keys: MediaKeys): void {

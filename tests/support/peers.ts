@@ -16,6 +16,8 @@ export interface PeerTestOptions {
   readonly timeoutMs?: number;
   /** It may run beside those declared before and after it. */
   readonly isConcurrent?: boolean;
+  /** How often it may be tried again: programs that play in real time suffer on a busy machine. */
+  readonly retries?: number;
 }
 
 /**
@@ -32,13 +34,12 @@ export function peerTest(
   body: () => Promise<void> | void,
   options: number | PeerTestOptions = {},
 ): void {
-  const { timeoutMs = TIMEOUT_MS, isConcurrent = false } = typeof options === "number"
-    ? { timeoutMs: options }
-    : options;
+  const { timeoutMs: timeout = TIMEOUT_MS, isConcurrent = false, retries: retry = 0 } =
+    typeof options === "number" ? { timeoutMs: options } : options;
   const missing = missingPeers(peers);
   if (missing.length === 0) {
-    if (isConcurrent) test.concurrent(name, body, timeoutMs);
-    else test(name, body, timeoutMs);
+    if (isConcurrent) test.concurrent(name, body, { timeout, retry });
+    else test(name, body, { timeout, retry });
     return;
   }
   const list = missing.join(", ");

@@ -1,7 +1,8 @@
 /**
- * Runs every test there is: all of them under Bun, then those of the pure folders under Deno.
+ * Runs every test there is: all of them under Bun, and those of the pure folders under Deno too.
  *
- * The last line counts the tests that passed, failed and were skipped. Every step is bounded in
+ * Tests with the world (phones, sockets, processes) mostly wait; the pure ones, which compute, run
+ * beside them, and what they print is shown at the end. The last line counts the tests that passed, failed and were skipped. Every step is bounded in
  * time.
  *
  * @module
@@ -27,20 +28,38 @@ function pureTestFolders(): readonly string[] {
     .filter((folder) => [...new Bun.Glob(`${folder}/**/*_test.ts`).scanSync(ROOT)].length > 0);
 }
 
-/** Runs one test runner, its output in view, and reads the report that it leaves. */
+/** The test files that are not in pure folders. */
+function worldTestFiles(): readonly string[] {
+  const pure = pureTestFolders();
+  return [...new Bun.Glob("tests/**/*_test.ts").scanSync(ROOT)].sort()
+    .filter((file) => !pure.some((folder) => file.startsWith(`${folder}/`)));
+}
+
+/** How a test runner is started. */
+interface RunOptions {
+  readonly report: string;
+  readonly timeoutMs: number;
+  /** Whether its output is in view, or shown when it is over. */
+  readonly isInView: boolean;
+}
+
+/** Runs one test runner, and reads the report that it leaves. */
 async function run(
   name: string,
   command: readonly string[],
-  options: { readonly report: string; readonly timeoutMs: number },
+  options: RunOptions,
 ): Promise<JunitReport> {
-  console.log(`\n== ${name}`);
+  if (options.isInView) console.log(`\n== ${name}`);
+  const log = Bun.file(`${options.report}.log`);
+  const output = options.isInView ? "inherit" : log;
   const child = Bun.spawn([...command], {
     cwd: ROOT,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", output, output],
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
   });
   const exitCode = await child.exited;
+  if (!options.isInView) finished.push(`\n== ${name}\n${await log.text()}`);
   const xml = existsSync(options.report) ? readFileSync(options.report, "utf8") : "";
   const report = readJunitReport(xml);
   const silent = exitCode !== 0 ? report.failed.length === 0 : report.passed === 0;
@@ -56,36 +75,49 @@ function list(title: string, names: readonly string[]): void {
   for (const name of names) console.log(`  ${name}`);
 }
 
+function bunTest(name: string, paths: readonly string[], isInView: boolean): Promise<JunitReport> {
+  const report = `${folder}/${name}.xml`;
+  return run(`bun test: ${name}`, [
+    process.execPath,
+    "test",
+    `--timeout=${TEST_TIMEOUT_MS}`,
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...paths.map((path) => `./${path}`),
+  ], { report, timeoutMs: BUN_TIMEOUT_MS, isInView });
+}
+
+function denoTest(paths: readonly string[]): Promise<JunitReport> {
+  const report = `${folder}/deno.xml`;
+  return run("deno test: pure", [
+    `${ROOT}node_modules/deno/deno`,
+    "test",
+    "-A",
+    "--no-check",
+    `--junit-path=${report}`,
+    ...paths,
+  ], { report, timeoutMs: DENO_TIMEOUT_MS, isInView: false });
+}
+
+async function pureTests(): Promise<readonly JunitReport[]> {
+  const folders = pureTestFolders();
+  return [await bunTest("pure", folders, false), await denoTest(folders)];
+}
+
 installPeers();
+// The package fetches its program on the first start; started directly, the time limit ends it.
+Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"]);
 const folder = mkdtempSync(`${tmpdir()}/voicegw-tests-`);
+/** What ran out of view has printed. */
+const finished: string[] = [];
 const reports: JunitReport[] = [];
 try {
-  const bunReport = `${folder}/bun.xml`;
-  reports.push(
-    await run("bun test", [
-      process.execPath,
-      "test",
-      `--timeout=${TEST_TIMEOUT_MS}`,
-      "--reporter=junit",
-      `--reporter-outfile=${bunReport}`,
-    ], { report: bunReport, timeoutMs: BUN_TIMEOUT_MS }),
-  );
-  // The package fetches its program on the first start; started directly, the time limit ends it.
-  Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"]);
-  const denoReport = `${folder}/deno.xml`;
-  reports.push(
-    await run("deno test", [
-      `${ROOT}node_modules/deno/deno`,
-      "test",
-      "-A",
-      "--no-check",
-      `--junit-path=${denoReport}`,
-      ...pureTestFolders(),
-    ], { report: denoReport, timeoutMs: DENO_TIMEOUT_MS }),
-  );
+  const pure = pureTests();
+  reports.push(await bunTest("world", worldTestFiles(), true), ...await pure);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+for (const output of finished) console.log(output);
 const failed = reports.flatMap((report) => report.failed);
 const skipped = reports.flatMap((report) => report.skipped);
 const passed = reports.reduce((sum, report) => sum + report.passed, 0);
