@@ -7,6 +7,7 @@
 import type { Command } from "commander";
 import { formatIssue } from "../src/config/issue.ts";
 import { handlersOf } from "../src/config/resolve_routes.ts";
+import type { Config } from "../src/config/schema.ts";
 import type { HandlerSpec, Route } from "../src/route/route.ts";
 import { hasPlaceholders, parseTemplate } from "../src/route/template.ts";
 import type { CliIo } from "./cli_io.ts";
@@ -50,6 +51,7 @@ async function check(file: string, io: CliIo): Promise<void> {
   const warnings = [
     ...read.warnings.map(formatIssue),
     ...tls.warnings.map((warning) => `${file}: ${warning}`),
+    ...missingSpeech(read.config, file, io),
     ...read.config.routes.flatMap((route) => missingFiles(route, file, io)),
   ];
   for (const warning of warnings) io.stderr(`warning: ${warning}\n`);
@@ -60,22 +62,54 @@ async function check(file: string, io: CliIo): Promise<void> {
 /** Only what is known before a call is looked for: a file named by placeholders is not. */
 function missingFiles(route: Route, file: string, io: CliIo): readonly string[] {
   const place = route.line === undefined ? "" : `${file}:${route.line}: `;
-  return handlersOf(route).flatMap((handler) => missingFile(handler, io))
-    .map((message) => `${place}Route "${route.name}": ${message}`);
+  const prompt = route.dead_air?.play;
+  return [
+    ...handlersOf(route).flatMap((handler) => missingOf(handler, io)),
+    ...(prompt === undefined ? [] : missingFile(prompt, io)),
+  ].map((message) => `${place}Route "${route.name}": ${message}`);
 }
 
-function missingFile(handler: HandlerSpec, io: CliIo): readonly string[] {
-  if (handler.type === "play") {
-    const parsed = parseTemplate(handler.file);
-    if (!parsed.ok || hasPlaceholders(parsed.template)) return [];
-    const path = parsed.template.join("");
-    return io.exists(path) ? [] : [`there is no file "${path}"`];
+function missingOf(handler: HandlerSpec, io: CliIo): readonly string[] {
+  switch (handler.type) {
+    case "play":
+      return missingFile(handler.file, io);
+    case "exec": {
+      const { cwd } = handler;
+      const folder = cwd === undefined || io.exists(cwd) ? [] : [`there is no folder "${cwd}"`];
+      return [...folder, ...missingProgram(handler.command, cwd, io)];
+    }
+    case "webhook":
+      return Object.values(handler.programs).flatMap((argv) => missingProgram(argv, undefined, io));
+    default:
+      return [];
   }
-  if (handler.type !== "exec") return [];
-  const { cwd } = handler;
-  const folder = cwd === undefined || io.exists(cwd) ? [] : [`there is no folder "${cwd}"`];
-  const program = handler.command[0] ?? "";
-  return canBeFound(program, cwd, io) ? folder : [...folder, `there is no program "${program}"`];
+}
+
+function missingFile(name: string, io: CliIo): readonly string[] {
+  const parsed = parseTemplate(name);
+  if (!parsed.ok || hasPlaceholders(parsed.template)) return [];
+  const path = parsed.template.join("");
+  return io.exists(path) ? [] : [`there is no file "${path}"`];
+}
+
+/** Programs that speak and listen. */
+function missingSpeech({ speech: { tts, stt } }: Config, file: string, io: CliIo): string[] {
+  return [["tts", tts] as const, ["stt", stt] as const].flatMap(([key, program]) =>
+    program === undefined
+      ? []
+      : missingProgram(program.exec, undefined, io).map((message) =>
+        `${file}: speech.${key}: ${message}`
+      )
+  );
+}
+
+function missingProgram(
+  argv: readonly string[],
+  cwd: string | undefined,
+  io: CliIo,
+): readonly string[] {
+  const program = argv[0] ?? "";
+  return canBeFound(program, cwd, io) ? [] : [`there is no program "${program}"`];
 }
 
 /** As the system looks it up: a name with a slash is a path, another one is searched in PATH. */

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { PRIVATE_RANGES } from "../src/base/socket_address.ts";
+import { formatSocketAddress, PRIVATE_RANGES } from "../src/base/socket_address.ts";
 import { formatDuration } from "../src/config/duration.ts";
+import { handlersOf } from "../src/config/resolve_routes.ts";
 import type { Config } from "../src/config/schema.ts";
 import { formatListen } from "../src/config/schema_listen.ts";
 import { countPortPairs } from "../src/config/schema_values.ts";
-import { AUDIO_DEFAULTS, type Route } from "../src/route/route.ts";
+import {
+  AUDIO_DEFAULTS,
+  DEAD_AIR_DEFAULT,
+  type DeadAir,
+  type HandlerSpec,
+  type Route,
+} from "../src/route/route.ts";
 import { count } from "./config_file.ts";
 import { describeConditions, describeOnError, describeRouteHandler } from "./describe_route.ts";
 
@@ -49,6 +56,9 @@ export function describeSettings(
     ["RTP", `ports ${rtp.ports.first}-${rtp.ports.last}, enough for ${count(pairs, "call")}`],
     ["codecs", rtp.codecs.join(", ")],
     ["SRTP", SRTP_WORDS[rtp.srtp]],
+    ["speech", describeSpeech(config)],
+    ["servers", describeBreaker(config)],
+    ["API", describeApi(config)],
     [
       "limits",
       `${count(limits.calls, "call")} at once, ${limits.calls_per_second} new a second, ` +
@@ -78,6 +88,29 @@ function describeTls({ tls }: Config["sip"]): string {
     ...(verify ? [] : ["servers are not verified"]),
   ];
   return parts.length === 0 ? "authorities of the system" : parts.join(", ");
+}
+
+function describeSpeech({ speech: { tts, stt } }: Config): string {
+  return [
+    ...(tts === undefined ? [] : [`${tts.exec[0]} speaks`]),
+    ...(stt === undefined ? [] : [`${stt.exec[0]} listens`]),
+  ].join(", ");
+}
+
+/** Nothing when no handler talks to a server. */
+function describeBreaker({ breaker: { failures, pause }, routes }: Config): string {
+  if (failures === 0 || !routes.some((route) => handlersOf(route).some(isServer))) return "";
+  return `left alone for ${formatDuration(pause)} after ${count(failures, "failure")} in a row`;
+}
+
+function isServer({ type }: HandlerSpec): boolean {
+  return type === "webhook" || type === "websocket" || type === "audiosocket";
+}
+
+function describeApi({ api }: Config): string {
+  if (api === undefined) return "";
+  const own = `http://${formatSocketAddress(api.listen)}`;
+  return api.url === undefined ? own : `${own} (as ${api.url})`;
 }
 
 function describeAuth({ auth }: Config["sip"]): string {
@@ -128,7 +161,8 @@ export function describeTable(routes: readonly Route[]): string {
 }
 
 /** What a route says of its audio beside the defaults. */
-function describeAudio({ rate, barge_in: bargeIn, dtmf, record }: Route): string {
+function describeAudio(route: Route): string {
+  const { rate, barge_in: bargeIn, dtmf, record, dead_air: deadAir = DEAD_AIR_DEFAULT } = route;
   const parts: string[] = [];
   if (rate !== AUDIO_DEFAULTS.rate) parts.push(`${rate / 1000} kHz`);
   if (bargeIn.mode !== "off") {
@@ -140,5 +174,14 @@ function describeAudio({ rate, barge_in: bargeIn, dtmf, record }: Route): string
   if (record !== undefined) {
     parts.push(`records ${record.file}${record.on === "command" ? " on command" : ""}`);
   }
+  const silence = describeDeadAir(deadAir);
+  if (silence !== "") parts.push(silence);
   return parts.join(", ");
+}
+
+function describeDeadAir({ limit, play }: DeadAir): string {
+  if (limit === 0) return "may be silent";
+  if (play !== undefined) return `plays ${play} after ${formatDuration(limit)} of silence`;
+  if (limit === DEAD_AIR_DEFAULT.limit) return "";
+  return `fails after ${formatDuration(limit)} of silence`;
 }

@@ -16,7 +16,7 @@ import { parseNameAddr } from "../src/sip/message/name_addr.ts";
 import { uriParts } from "../src/sip/message/uri.ts";
 import type { CliIo } from "./cli_io.ts";
 import { readConfigFile } from "./config_file.ts";
-import { describeHandler, describeOnError } from "./describe_route.ts";
+import { describeHandler, describeOnError, describeValues } from "./describe_route.ts";
 
 /** No route takes the call. */
 const EXIT_NO_ROUTE = 1;
@@ -155,14 +155,9 @@ function describeChosen(handler: HandlerSpec, facts: CallFacts): readonly string
   );
   const expanded = expandHandler(handler, facts);
   if (!expanded.ok) return [...groups, `The handler cannot be started: ${expanded.reason}`];
-  const values = expanded.handler.type === "exec"
-    ? Object.entries(expanded.handler.env)
-    : expanded.handler.type === "reject"
-    ? Object.entries(expanded.handler.headers)
-    : [];
   return [
     ...groups,
-    `handler: ${describeHandler(expanded.handler)}`,
-    ...values.map(([name, value]) => `   ${name} = ${JSON.stringify(value)}`),
+    `handler: ${describeHandler(expanded.handler, handler)}`,
+    ...describeValues(expanded.handler, handler).map((value) => `   ${value}`),
   ];
 }

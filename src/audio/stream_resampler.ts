@@ -16,6 +16,9 @@ import { commonRate, designSincFilter, type SincFilter } from "./sinc_filter.ts"
 /** The rates that are taken, in any pair. */
 export const STREAM_RATES: readonly Hertz[] = [8000, 16_000, 24_000, 32_000, 44_100, 48_000];
 
+/** Rates of sounds that are brought to one of those, or the other way. */
+export const FOREIGN_RATES: readonly Hertz[] = [11_025, 12_000, 22_050, 96_000];
+
 /** Half the length of the filter, in periods of the lower rate. It is also the delay. */
 const REACH_PERIODS = 20;
 /** Where the gain is one half, as a share of the lower rate. */
@@ -23,7 +26,7 @@ const CUT_OFF = 0.452;
 /** Shape of the Kaiser window: 63 dB of rejection. */
 const KAISER_BETA = 6.1;
 /** Above any rate: a pair of rates is one number to this base. */
-const RATE_KEY = 65_536;
+const RATE_KEY = 131_072;
 /** How much is taken into the history at once; longer input is done in such pieces. */
 const PIECE_MS: Millis = 20;
 /** How many pieces the history has room for, so that its past is seldom moved. */
@@ -59,7 +62,7 @@ export class StreamResampler {
   /** Inputs so far, modulo `#down`. */
   #taken = 0;
 
-  /** @throws {RangeError} A rate is none of {@linkcode STREAM_RATES}. */
+  /** @throws {RangeError} A rate is of neither of the lists above. */
   constructor({ from, to }: StreamRates) {
     checkRate(from);
     checkRate(to);
@@ -207,6 +210,6 @@ function designFilter(from: Hertz, to: Hertz): SincFilter {
 }
 
 function checkRate(rate: Hertz): void {
-  if (STREAM_RATES.includes(rate)) return;
+  if (STREAM_RATES.includes(rate) || FOREIGN_RATES.includes(rate)) return;
   throw new RangeError(`A stream cannot have ${rate} Hz, use ${STREAM_RATES.join(", ")}`);
 }

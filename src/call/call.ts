@@ -15,14 +15,14 @@ import { AUDIO_DEFAULTS, type BargeIn } from "../route/route.ts";
 import type { SipRequest } from "../sip/message/message.ts";
 import { CallCore, type CallState } from "./call_core.ts";
 import type { CallOptions, CallOutput, JoiningSession } from "./call_output.ts";
+import { HandlerChain, type HandlerRoute, listeningOf } from "./handler_chain.ts";
 import type { ClearedEvent, DtmfEvent, EndCause, HandlerCommand } from "./handler_message.ts";
-import { HANDLER_PROTOCOL } from "./handler_message.ts";
 import { type InfoDigit, readInfoDigit } from "./info_digit.ts";
 import { KeyPresses } from "./key_presses.ts";
 import { Pressing } from "./pressing.ts";
 import { Recording } from "./recording.ts";
 import { Renegotiation } from "./renegotiation.ts";
-import { answerOf, type LiveHandlerSpec, unavailable } from "./screening.ts";
+import { unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
 import { DECLINED, SetUp } from "./set_up.ts";
 import { Referral, Transfer } from "./transfer.ts";
@@ -33,7 +33,8 @@ export type { CallEnd, CallOptions, CallOutput, SignallingOutput } from "./call_
 
 /** One call. */
 export class Call {
-  readonly facts: CallFacts;
+  /** Who talks to the caller. */
+  readonly handlers: HandlerChain;
   /** Offers within the session. */
   readonly renegotiation: Renegotiation;
   /** The REFER that the handler asks for. */
@@ -46,8 +47,6 @@ export class Call {
   readonly recording: Recording;
   /** Of the PCM that handlers get and give. */
   readonly rate: Hertz;
-  /** What is listened for in the caller's audio. */
-  readonly listening: { readonly bargeIn: BargeIn; readonly inbandDtmf: boolean };
   readonly #core: CallCore;
   readonly #options: CallOptions;
   readonly #keys = new KeyPresses();
@@ -57,12 +56,10 @@ export class Call {
   #isDrained = false;
 
   constructor(options: CallOptions, now: Millis) {
-    this.facts = options.facts;
     this.rate = options.rate ?? AUDIO_DEFAULTS.rate;
-    const { bargeIn = AUDIO_DEFAULTS.barge_in, dtmf } = options;
-    this.listening = { bargeIn, inbandDtmf: dtmf === "inband" };
     this.#options = options;
     this.#core = new CallCore(options, now);
+    this.handlers = new HandlerChain(this.#core, this.rate);
     this.renegotiation = new Renegotiation(this.#core);
     this.#setUp = new SetUp(this.#core, this.renegotiation, options);
     this.transfer = new Transfer(this.#core);
@@ -71,8 +68,19 @@ export class Call {
     this.recording = new Recording(this.#core, options.record);
   }
 
+  /** Their `route` is the present one: that of the call's record, once it is over. */
+  get facts(): CallFacts {
+    return this.#core.facts;
+  }
+
   get state(): CallState {
     return this.#core.state;
+  }
+
+  /** What is listened for in the caller's audio. */
+  get listening(): { readonly bargeIn: BargeIn; readonly inbandDtmf: boolean } {
+    const inbandDtmf = this.#options.dtmf === "inband";
+    return { bargeIn: listeningOf(this.#core.route), inbandDtmf };
   }
 
   /** The descriptions of the session that the call has now. */
@@ -110,7 +118,7 @@ export class Call {
       return [{ type: "dial", body: this.#setUp.offer() }];
     }
     this.#core.enter("starting");
-    return this.#startHandler(now);
+    return this.handlers.start(now);
   }
 
   /** Whom we called has answered; `body` is the answer to our offer. */
@@ -121,7 +129,7 @@ export class Call {
     const problem = this.#setUp.dialed(body);
     if (problem !== undefined) return this.#core.end("refused", problem, now);
     this.#core.enter("starting");
-    return this.#startHandler(now);
+    return this.handlers.start(now);
   }
 
   /** Whom we called did not answer, or refused. */
@@ -153,7 +161,7 @@ export class Call {
   /** The handler is done: what it wrote is played, then we hang up. */
   handlerCompleted(now: Millis): CallOutput[] {
     const { state } = this;
-    if (state === "starting") return this.#failOver("The handler ended before it began", now);
+    if (state === "starting") return this.handlers.fail("The handler ended before it began", now);
     if (state !== "up" && state !== "ringing") return [];
     this.#core.enter("draining");
     return this.#setUp.finish(now);
@@ -163,8 +171,17 @@ export class Call {
   handlerFailed(reason: string, now: Millis): CallOutput[] {
     const { state } = this;
     return state === "starting" || state === "ringing" || state === "up"
-      ? this.#failOver(reason, now)
+      ? this.handlers.fail(reason, now)
       : [];
+  }
+
+  /** The route that the handler hands the call to was found. */
+  handOver(route: HandlerRoute, now: Millis): CallOutput[] {
+    const { state } = this;
+    if (state !== "up" && state !== "ringing") return [];
+    // They were the former handler's
+    this.#waiting.take();
+    return this.handlers.handOver(route, now);
   }
 
   /** A command of the handler. One that is out of place gets an `error` event. */
@@ -181,6 +198,7 @@ export class Call {
       case "answer":
       case "ring":
       case "reject":
+      case "redirect":
         return this.#recorded(this.#setUp.decide(command, now));
       case "record":
         return this.recording.command(command.action);
@@ -188,10 +206,11 @@ export class Call {
       case "resume":
       case "transfer":
         return this.#withinSession(command, now);
+      case "route":
+        return this.handlers.command(command, this.transfer.isPending);
+      // Whoever runs the handler turns them into audio
       case "play":
       case "say":
-      case "redirect":
-      case "route":
         return this.#core.refuse(command.command, "Not possible here");
       case "dtmf":
         return this.pressing.needsSession
@@ -214,7 +233,7 @@ export class Call {
         return this.#core.tell({ event: "mark", name, played_ms: Math.round(playedMs) });
       }
       case "speech":
-        return this.#core.tell({ event: "speech", state: event.state, at_ms: event.atMs });
+        return this.handlers.speech(event.state, event.atMs);
       case "bargeIn":
         return [{ type: "barge_in" }];
       case "digitsSent":
@@ -325,20 +344,6 @@ export class Call {
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);
   }
 
-  #startHandler(now: Millis): CallOutput[] {
-    this.#core.handlerStarts();
-    const spec = this.#core.handler;
-    const refused = answerOf(spec, this.facts);
-    if (refused !== undefined) {
-      const cause = this.#core.answeredAt === undefined ? refused.cause : "handler_failed";
-      return this.#core.end(cause, refused.reason, now, refused.answer);
-    }
-    const codec = this.media.current?.codec ?? "PCMU";
-    const audio = { encoding: "s16le", rate: this.rate, channels: 1, codec } as const;
-    const event = { event: "start", protocol: HANDLER_PROTOCOL, call: this.facts, audio } as const;
-    return [{ type: "start_handler", spec: spec as LiveHandlerSpec, event }];
-  }
-
   /** Commands that make requests of ours: they wait until the caller knows of its session. */
   #withinSession(
     command: HandlerCommand & { command: "hold" | "resume" | "transfer" | "dtmf" },
@@ -378,14 +383,6 @@ export class Call {
   /** The call may be answered now: then it may be recorded from here on. */
   #recorded(outputs: CallOutput[]): CallOutput[] {
     return [...outputs, ...this.recording.answered()];
-  }
-
-  #failOver(reason: string, now: Millis): CallOutput[] {
-    const next = this.#core.nextHandler();
-    const failed: CallOutput = { type: "handler_failed", reason, next: next?.type };
-    return next === undefined
-      ? [failed, ...this.#core.end("handler_failed", reason, now, unavailable(reason).answer)]
-      : [failed, ...this.#startHandler(now)];
   }
 
   #pressed(key: InfoDigit, source: DtmfEvent["source"], now: Millis): CallOutput[] {

@@ -1,18 +1,19 @@
 /**
  * What the phases of one call share: where it stands, whom it talks to, and its one end.
  *
- * The phases are `call.ts` (set-up, handler, media), `renegotiation.ts` (changes of the session)
- * and `transfer.ts`.
+ * The phases are `call.ts` (set-up, media), `handler_chain.ts` (who talks to the caller),
+ * `renegotiation.ts` (changes of the session) and `transfer.ts`.
  *
  * @module
  */
 
 import type { Millis } from "../base/units.ts";
 import type { CallFacts } from "../route/call_facts.ts";
-import type { HandlerSpec } from "../route/route.ts";
+import { AUDIO_DEFAULTS, type HandlerSpec } from "../route/route.ts";
 import type { Answer } from "../sip/user_agent/output.ts";
 import type { CallEnd, CallOptions, CallOutput } from "./call_output.ts";
 import { reasonHeader } from "./end_cause.ts";
+import type { HandlerRoute } from "./handler_chain.ts";
 import type { EndCause, HandlerCommand, HandlerEvent } from "./handler_message.ts";
 import { unavailable } from "./screening.ts";
 import type { SessionMedia } from "./session_media.ts";
@@ -51,11 +52,11 @@ const SENT_BY_USER_AGENT: Partial<Readonly<Record<EndCause, number>>> = {
 
 /** The common part of one call. */
 export class CallCore {
-  readonly facts: CallFacts;
   /** Whether the INVITE is ours. */
   readonly isOutbound: boolean;
-  readonly #handlers: readonly HandlerSpec[];
   readonly #begunAt: Millis;
+  #facts: CallFacts;
+  #route: HandlerRoute;
   #state: CallState = "binding";
   #answeredAt: Millis | undefined;
   #handlerIndex = 0;
@@ -63,12 +64,19 @@ export class CallCore {
   #media: SessionMedia;
   #isConfirmed = false;
 
-  constructor({ facts, handlers, media, direction }: CallOptions, now: Millis) {
-    this.facts = facts;
+  constructor(options: CallOptions, now: Millis) {
+    const { facts, handlers, media, direction } = options;
+    const { answer = "auto", bargeIn = AUDIO_DEFAULTS.barge_in } = options;
+    this.#facts = facts;
     this.isOutbound = direction === "outbound";
-    this.#handlers = handlers;
+    this.#route = { name: facts.route, handlers, answer, bargeIn };
     this.#media = media;
     this.#begunAt = now;
+  }
+
+  /** Their `route` is that of the handlers which have the call now. */
+  get facts(): CallFacts {
+    return this.#facts;
   }
 
   get state(): CallState {
@@ -101,8 +109,13 @@ export class CallCore {
     return this.#isConfirmed;
   }
 
+  /** Whose handlers have the call. */
+  get route(): HandlerRoute {
+    return this.#route;
+  }
+
   get handler(): HandlerSpec {
-    return this.#handlers[this.#handlerIndex] as HandlerSpec;
+    return this.#route.handlers[this.#handlerIndex] as HandlerSpec;
   }
 
   enter(state: Exclude<CallState, "ended">): void {
@@ -135,9 +148,17 @@ export class CallCore {
 
   /** Turns to the next handler of the chain, if there is one. */
   nextHandler(): HandlerSpec | undefined {
-    const next = this.#handlers[this.#handlerIndex + 1];
+    const next = this.#route.handlers[this.#handlerIndex + 1];
     if (next !== undefined) this.#handlerIndex++;
     return next;
+  }
+
+  /** From now on the handlers of another route have the call, the first of them first. */
+  handOver(route: HandlerRoute): void {
+    this.#route = route;
+    this.#facts = { ...this.#facts, route: route.name };
+    this.#handlerIndex = 0;
+    this.#isHandlerStarted = false;
   }
 
   /** Tells the handler, if there is one that listens. */

@@ -60,6 +60,20 @@ export type CallOutput =
   | { readonly type: "bind_rtp" }
   | { readonly type: "start_handler"; readonly spec: LiveHandlerSpec; readonly event: StartEvent }
   | { readonly type: "send_event"; readonly event: HandlerEvent }
+  /** Find this route, and room on it; what comes of it is told to the call. */
+  | { readonly type: "hand_over"; readonly name: string }
+  /** The present handler has the call no more: what it wrote is dropped. Another one follows. */
+  | {
+    readonly type: "stop_handler";
+    /** Who has it now. */
+    readonly route: string;
+    /** Final status of the INVITE; 0: it has none yet. */
+    readonly sipStatus: number;
+    /** Since the answer. */
+    readonly durationMs: Millis;
+  }
+  /** What is listened for in the caller's audio from now on. */
+  | { readonly type: "listen"; readonly bargeIn: BargeIn }
   | { readonly type: "open_media"; readonly media: NegotiatedMedia }
   | { readonly type: "renegotiate_media"; readonly media: NegotiatedMedia }
   | { readonly type: "mark"; readonly name: string }

@@ -26,6 +26,10 @@ export interface StartEvent {
     /** Name of the codec on the wire, as in SDP. */
     readonly codec: string;
   };
+  /** The call is up already: another handler has had it, or we have placed it. */
+  readonly answered?: true;
+  /** The connection to the handler was lost, and is there again, for so many times by now. */
+  readonly reconnected?: number;
 }
 
 /** The caller pressed a key. Sent once for each key press. */
@@ -113,11 +117,16 @@ export type EndCause =
   | "internal_error"
   | "shutdown";
 
-/** The call is over; the last event that a handler gets. */
+/** Why a handler has its call no more; `routed`: the call goes on with another route's handler. */
+export type HandlerEndCause = EndCause | "routed";
+
+/** The call is over, for this handler at least; the last event that a handler gets. */
 export interface EndEvent {
   readonly event: "end";
-  readonly cause: EndCause;
-  /** Final status of the INVITE. */
+  readonly cause: HandlerEndCause;
+  /** Where the cause is `routed`: who has the call now. */
+  readonly route?: string;
+  /** Final status of the INVITE; 0 where the cause is `routed` and it has none yet. */
   readonly sip_status: number;
   /** From the answer to the end; 0 when it was never answered. */
   readonly duration_ms: number;

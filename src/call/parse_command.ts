@@ -34,20 +34,42 @@ export const DIGIT_MS_DEFAULT = 160;
 /** What a `reject` without a status says. RFC 3261 §21.6.2 */
 export const REJECT_STATUS_DEFAULT = 603;
 
+/** What a `redirect` without a status says. RFC 3261 §21.3.3 */
+export const REDIRECT_STATUS_DEFAULT = 302;
+
+/** Most places that a `redirect` names. */
+export const REDIRECT_TARGETS_MAX = 10;
+
+/** Longest text of one `say`, in characters. */
+export const SAY_LENGTH_MAX = 4_000;
+
+/** Longest path or URL of one `play`, in characters. */
+export const PLAY_NAME_LENGTH_MAX = 2_048;
+
+/** Most rounds of one `play` that has an end. */
+export const LOOP_MAX = 1_000_000;
+
+/** Longest name of a voice or language, and of a route, in characters. */
+export const NAME_LENGTH_MAX = 128;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Each command by its name, in the order that the message about unknown ones lists them. */
 const COMMANDS: ReadonlyMap<string, (fields: Fields) => ParsedCommand> = new Map([
   ["clear", () => taken({ command: "clear" })],
   ["mark", parseMark],
+  ["play", parsePlay],
+  ["say", parseSay],
   ["dtmf", parseDtmf],
   ["record", parseRecord],
   ["answer", () => taken({ command: "answer" })],
   ["ring", () => taken({ command: "ring" })],
   ["reject", parseReject],
+  ["redirect", parseRedirect],
   ["hold", () => taken({ command: "hold" })],
   ["resume", () => taken({ command: "resume" })],
   ["transfer", parseTransfer],
+  ["route", parseRoute],
   ["hangup", parseHangup],
 ]);
 
@@ -75,6 +97,45 @@ function parseMark({ name }: Fields): ParsedCommand {
     return refuse("mark", `A mark needs a "name" of at most ${MARK_NAME_LENGTH_MAX} characters`);
   }
   return taken({ command: "mark", name });
+}
+
+function parsePlay({ file, url, loop = 1 }: Fields): ParsedCommand {
+  if ((file === undefined) === (url === undefined)) {
+    return refuse("play", 'A play needs either "file" or "url", of a WAV file');
+  }
+  const name = file ?? url;
+  if (!isLine(name, PLAY_NAME_LENGTH_MAX)) {
+    const key = file === undefined ? "url" : "file";
+    const message = `The "${key}" of a play must be one line of 1 to ${PLAY_NAME_LENGTH_MAX} ` +
+      "characters";
+    return refuse("play", message);
+  }
+  const rounds = loop === true ? Infinity : loop === false ? 1 : loop;
+  const isRounds = rounds === Infinity || isWhole(rounds, 1, LOOP_MAX);
+  if (!isRounds) {
+    return refuse("play", `The "loop" of a play must be true, or from 1 to ${LOOP_MAX}`);
+  }
+  const source = file === undefined ? { url: name } : { file: name };
+  return taken({ command: "play", ...source, loop: rounds });
+}
+
+function parseSay({ text, language, voice }: Fields): ParsedCommand {
+  if (typeof text !== "string" || text.length > SAY_LENGTH_MAX) {
+    return refuse("say", `A say needs a "text" of at most ${SAY_LENGTH_MAX} characters`);
+  }
+  for (const [key, name] of [["language", language], ["voice", voice]] as const) {
+    if (name !== undefined && !isLine(name, NAME_LENGTH_MAX)) {
+      const message =
+        `The "${key}" of a say must be one line of 1 to ${NAME_LENGTH_MAX} characters`;
+      return refuse("say", message);
+    }
+  }
+  return taken({
+    command: "say",
+    text,
+    ...(isLine(language, NAME_LENGTH_MAX) ? { language } : {}),
+    ...(isLine(voice, NAME_LENGTH_MAX) ? { voice } : {}),
+  });
 }
 
 function parseDtmf({ digits, duration_ms = DIGIT_MS_DEFAULT }: Fields): ParsedCommand {
@@ -109,9 +170,9 @@ function parseHangup({ cause }: Fields): ParsedCommand {
 }
 
 function parseReject({ status = REJECT_STATUS_DEFAULT, reason }: Fields): ParsedCommand {
-  const isStatus = typeof status === "number" && Number.isInteger(status) && status >= 400 &&
-    status <= 699;
-  if (!isStatus) return refuse("reject", 'The "status" of a reject must be from 400 to 699');
+  if (!isWhole(status, 400, 699)) {
+    return refuse("reject", 'The "status" of a reject must be from 400 to 699');
+  }
   if (reason === undefined) return taken({ command: "reject", status });
   if (typeof reason !== "string" || reason.length > REASON_LENGTH_MAX || !isPrintable(reason)) {
     const message =
@@ -119,6 +180,30 @@ function parseReject({ status = REJECT_STATUS_DEFAULT, reason }: Fields): Parsed
     return refuse("reject", message);
   }
   return taken({ command: "reject", status, reason });
+}
+
+function parseRedirect({ to, status = REDIRECT_STATUS_DEFAULT }: Fields): ParsedCommand {
+  const targets: readonly unknown[] = Array.isArray(to) ? to : [to];
+  const isTargets = targets.length > 0 && targets.length <= REDIRECT_TARGETS_MAX &&
+    targets.every((target) => typeof target === "string" && isTarget(target));
+  if (!isTargets) {
+    const message = 'The "to" of a redirect must be a URI such as sip:200@example.com, or a list ' +
+      `of up to ${REDIRECT_TARGETS_MAX}`;
+    return refuse("redirect", message);
+  }
+  if (!isWhole(status, 300, 399)) {
+    return refuse("redirect", 'The "status" of a redirect must be from 300 to 399');
+  }
+  return taken({ command: "redirect", to: targets as readonly string[], status });
+}
+
+function parseRoute({ name }: Fields): ParsedCommand {
+  if (!isLine(name, NAME_LENGTH_MAX)) {
+    const message = `A route needs the "name" of another route, at most ${NAME_LENGTH_MAX} ` +
+      "characters";
+    return refuse("route", message);
+  }
+  return taken({ command: "route", name });
 }
 
 function parseTransfer({ to, replaces }: Fields): ParsedCommand {
@@ -153,6 +238,16 @@ function isTarget(uri: string): boolean {
     if (!(error instanceof SipParseError)) throw error;
     return false;
   }
+}
+
+function isWhole(value: unknown, least: number, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** Tells whether a value is a text of one line that is not empty. */
+function isLine(value: unknown, lengthMax: number): value is string {
+  return typeof value === "string" && value !== "" && value.length <= lengthMax &&
+    isPrintable(value);
 }
 
 function isPrintable(text: string): boolean {

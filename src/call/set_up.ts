@@ -11,8 +11,10 @@ import type { Millis } from "../base/units.ts";
 import type { Answer, SipBody } from "../sip/user_agent/output.ts";
 import type { CallCore } from "./call_core.ts";
 import type { CallOptions, CallOutput } from "./call_output.ts";
-import type { HandlerCommand } from "./handler_message.ts";
+import { answerModeOf } from "./handler_chain.ts";
+import type { HandlerCommand, RedirectCommand } from "./handler_message.ts";
 import { Opening } from "./opening.ts";
+import { parseHandlerCommand } from "./parse_command.ts";
 import type { Renegotiation } from "./renegotiation.ts";
 
 /** What an INVITE gets that nobody wants to answer. RFC 3261 §21.6.2 */
@@ -22,7 +24,6 @@ export const DECLINED: Answer = { statusCode: 603 };
 export class SetUp {
   readonly #core: CallCore;
   readonly #renegotiation: Renegotiation;
-  readonly #answer: CallOptions["answer"];
   #opening: Opening;
   #isMediaOpen = false;
   /** The handler is done, and what it wrote cannot be played yet. */
@@ -32,7 +33,6 @@ export class SetUp {
     const { media, hasOffer, reliable = false } = options;
     this.#core = core;
     this.#renegotiation = renegotiation;
-    this.#answer = options.answer;
     this.#opening = new Opening({ media, hasOffer, reliable });
   }
 
@@ -66,7 +66,7 @@ export class SetUp {
 
   /** A command about the answer. */
   decide(
-    command: HandlerCommand & { command: "answer" | "ring" | "reject" },
+    command: HandlerCommand & { command: "answer" | "ring" | "reject" | "redirect" },
     now: Millis,
   ): CallOutput[] {
     if (this.#core.state !== "ringing") {
@@ -82,6 +82,8 @@ export class SetUp {
         const phrase = reason === undefined ? {} : { reasonPhrase: reason };
         return this.#core.end("rejected", reason ?? "", now, { statusCode, ...phrase });
       }
+      case "redirect":
+        return this.#redirect(command, now);
     }
   }
 
@@ -118,8 +120,17 @@ export class SetUp {
 
   /** Whether the handler that the call has now is to say when it is answered; some cannot. */
   get #isManual(): boolean {
-    const { type } = this.#core.handler;
-    return this.#answer === "manual" && type !== "echo" && type !== "play";
+    return answerModeOf(this.#core.handler, this.#core.route.answer) === "manual";
+  }
+
+  /** RFC 3261 §8.3: the URIs stand in Contact, so that none may hold what ends a header. */
+  #redirect(command: RedirectCommand, now: Millis): CallOutput[] {
+    // Not every handler's commands come as text that was checked
+    const checked = parseHandlerCommand(command);
+    if (!checked.ok) return this.#core.refuse("redirect", checked.message);
+    const { to, status: statusCode } = command;
+    const headers = to.map((uri) => ["Contact", `<${uri}>`] as const);
+    return this.#core.end("redirected", `to ${to[0]}`, now, { statusCode, headers });
   }
 
   #accept(now: Millis): CallOutput[] {

@@ -49,7 +49,8 @@ export type LoadResult =
 export const ISSUES_MAX = 100;
 
 /** Sections that may be empty, as when all of their lines are comments. */
-const SECTIONS: readonly string[] = ["sip", "rtp", "limits", "registrations", "trunks", "log"];
+const SECTIONS: readonly string[] =
+  "sip rtp limits registrations trunks speech http breaker api log".split(" ");
 
 /**
  * Reads the text of a configuration file. Files that it names beside itself are given by their
@@ -100,8 +101,7 @@ function check(given: unknown, lineOf: LineOf): Checked {
   const parsed = fileSchema.safeParse(value, { reportInput: true });
   const entries = routeEntries(value);
   const { routes, issues: routeIssues } = resolveRoutes(entries, lineOf);
-  const schema: SchemaNode = parsed.success ? {} : jsonSchema();
-  const knownKeys = (path: IssuePath) => knownKeysAt(schema, path);
+  const knownKeys = (path: IssuePath) => knownKeysAt(schemaOfFile(), path);
   const issues = parsed.success ? [...routeIssues, ...checkSip(parsed.data)] : [
     ...parsed.error.issues.flatMap((issue) => describeIssue(issue, knownKeys)),
     ...routeIssues,
@@ -145,6 +145,14 @@ function locateAll(
   }));
   located.sort((a, b) => a.line - b.line || a.column - b.column);
   return located.slice(0, ISSUES_MAX);
+}
+
+/** Made once, when the first key is unknown. */
+let schema: SchemaNode | undefined;
+
+function schemaOfFile(): SchemaNode {
+  schema ??= jsonSchema();
+  return schema;
 }
 
 interface SchemaNode {

@@ -11,8 +11,14 @@
 import type { HandlerSpec, Route } from "../route/route.ts";
 import { parseTemplate, templateGroups } from "../route/template.ts";
 import type { IssuePath, LocatedIssue } from "./issue.ts";
-import type { HandlerKey, RouteEntry } from "./schema_route.ts";
-import { HANDLER_KEYS, handlerOf, routeSchema } from "./schema_route.ts";
+import {
+  answersItself,
+  HANDLER_KEYS,
+  handlerOf,
+  speaksVoicegw,
+} from "./schema_handlers/handler_keys.ts";
+import type { RouteEntry } from "./schema_route.ts";
+import { routeSchema } from "./schema_route.ts";
 import { didYouMean } from "./suggestion.ts";
 
 /** The routes that could be made, and what is wrong. The routes are complete when nothing is. */
@@ -25,7 +31,10 @@ export interface ResolvedRoutes {
 export type LineOf = (path: IssuePath) => number | undefined;
 
 /** Keys whose texts take no placeholders. */
-const PLAIN_KEYS: ReadonlySet<string> = new Set(["cwd", "reason", "stop_after"]);
+const PLAIN_KEYS: ReadonlySet<string> = new Set(
+  ("cwd reason stop_after limits secret auth_token account_sid status_callback recordings tls " +
+    "timeout ping reconnect").split(" "),
+);
 
 /** One entry on its way to a route. */
 interface Draft {
@@ -75,10 +84,12 @@ function makeRoute(draft: Draft, line: number | undefined): Route | undefined {
     rate: entry.rate,
     barge_in: entry.barge_in,
     dtmf: entry.dtmf,
+    dead_air: entry.dead_air,
     ...(entry.record === undefined ? {} : { record: entry.record }),
     ...(line === undefined ? {} : { line }),
     ...(onError === undefined ? {} : { on_error: onError }),
     ...(entry.max_duration === undefined ? {} : { max_duration: entry.max_duration }),
+    ...(entry.max_calls === undefined ? {} : { max_calls: entry.max_calls }),
   };
 }
 
@@ -123,16 +134,21 @@ function countHandlers(
   return [{ path, message: `${what} needs a handler, add one of ${HANDLER_KEYS.join(", ")}` }];
 }
 
-/** Handlers that can say when to answer. */
-const COMMANDING: ReadonlySet<HandlerKey> = new Set(["exec"]);
-
+/** Who answers: what was written has to be what the handler does. */
 function checkAnswer({ index, raw, entry }: Draft): LocatedIssue[] {
-  if (entry?.answer !== "manual") return [];
-  const handler = HANDLER_KEYS.find((key) => raw[key] !== undefined);
-  if (handler === undefined || COMMANDING.has(handler)) return [];
-  const message = `"${handler}" gives no commands and would never answer, remove answer: manual ` +
-    `or use ${[...COMMANDING].join(", ")}`;
-  return [{ path: ["routes", index, "answer"], message }];
+  const handler = entry === undefined ? undefined : handlerOf(entry);
+  const path = ["routes", index, "answer"];
+  if (handler === undefined || raw.answer === undefined) return [];
+  if (entry?.answer === "auto") {
+    if (!answersItself(handler)) return [];
+    const message = `A ${handler.type} says itself when to answer, remove answer: auto`;
+    return [{ path, message }];
+  }
+  if (answersItself(handler) || speaksVoicegw(handler)) return [];
+  const what = handler.type === "websocket" ? "A websocket of Twilio's" : `"${handler.type}"`;
+  const message = `${what} gives no commands and would never answer, remove answer: manual ` +
+    "or use exec, webhook or websocket";
+  return [{ path, message }];
 }
 
 function checkReferences(drafts: readonly Draft[]): LocatedIssue[] {
@@ -200,7 +216,7 @@ function checkGroups(drafts: readonly Draft[]): LocatedIssue[] {
   return drafts.flatMap((draft) => {
     if (draft.entry === undefined) return [];
     const known = groups.get(draft) ?? new Set();
-    return [...HANDLER_KEYS, "on_error", "record"].flatMap((key) =>
+    return [...HANDLER_KEYS, "on_error", "record", "dead_air"].flatMap((key) =>
       key === "on_error" && typeof draft.raw[key] === "string"
         ? []
         : unknownGroups(draft.raw[key], ["routes", draft.index, key], known)

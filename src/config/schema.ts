@@ -14,6 +14,8 @@ import type { Registration, Trunk } from "./schema_peers.ts";
 import { refuseTrunkName, registrationSchema, trunkSchema } from "./schema_peers.ts";
 import { routeSchema } from "./schema_route.ts";
 import { rtpSchema } from "./schema_rtp.ts";
+import type { ApiConfig, BreakerConfig, HttpConfig, SpeechConfig } from "./schema_services.ts";
+import { apiSchema, breakerSchema, httpSchema, speechSchema } from "./schema_services.ts";
 import { sipSchema } from "./schema_sip.ts";
 import { duration, named } from "./schema_values.ts";
 
@@ -89,12 +91,16 @@ export const fileSchema = z.strictObject({
     description: "Servers that take calls from us, by name.",
     examples: [{ carrier: { uri: "sip:trunk.example.com;transport=tls" } }],
   }),
+  speech: speechSchema,
+  http: httpSchema,
+  breaker: breakerSchema,
   routes: z.array(routeSchema).min(1).max(10_000).meta({
     title: "Routes",
     description: "The routing table. The first route whose conditions all hold takes the call; " +
       "without one, the caller gets 404.",
     examples: [[{ exec: ["cat"] }]],
   }),
+  api: apiSchema,
   log: logSchema,
 }).meta({
   title: "voicegw configuration",
@@ -114,7 +120,12 @@ export interface Config {
   readonly registrations: readonly Registration[];
   /** By name; ask with `Object.hasOwn` when the name comes from elsewhere. */
   readonly trunks: Readonly<Record<string, Trunk>>;
+  readonly speech: SpeechConfig;
+  readonly http: HttpConfig;
+  readonly breaker: BreakerConfig;
   readonly routes: readonly Route[];
+  /** Absent: there is no web server of ours. */
+  readonly api?: ApiConfig | undefined;
   readonly log: Readonly<FileOutput["log"]>;
 }
 

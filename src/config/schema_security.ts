@@ -16,7 +16,7 @@ const DAY = 86_400_000;
 export const WORD_MAX = 128;
 
 /** A file, relative to the routing file; `load.ts` joins the two and looks for it. */
-function fileName() {
+export function fileName() {
   return text().check((context) => {
     if (context.value !== "") return;
     const message = "The name of the file is empty, write such as server.pem";
@@ -24,13 +24,13 @@ function fileName() {
   });
 }
 
-/** A password, which no message quotes. */
-export function password() {
+/** A password, or what is as secret as one; no message quotes it. */
+export function password(what = "The password") {
   return text().check((context) => {
     const message = context.value === ""
-      ? "The password is empty"
+      ? `${what} is empty`
       : context.value.length > WORD_MAX
-      ? `The password is too long, the most is ${WORD_MAX} characters`
+      ? `${what} is too long, the most is ${WORD_MAX} characters`
       : undefined;
     if (message !== undefined) context.issues.push({ code: "custom", message, input: "" });
   });

@@ -64,6 +64,33 @@ export function duration(limits: { least: Millis; most: Millis; zero?: boolean }
   return schema.meta({ anyOf: undefined, type: "string", pattern: DURATION_PATTERN });
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1 << 10,
+  MiB: 1 << 20,
+  GiB: 1 << 30,
+};
+
+/** An amount of memory with its unit, from `least` to `most` bytes. */
+export function byteSize(limits: { least: number; most: number }) {
+  const pattern = `^\\d{1,9}(${Object.keys(BYTE_UNITS).join("|")})$`;
+  const schema = z.union([z.string(), z.number()]).transform((value, context): number => {
+    const parts = new RegExp(pattern).exec(String(value));
+    const bytes = parts === null ? NaN : parseInt(parts[0]) * (BYTE_UNITS[parts[1] ?? ""] ?? NaN);
+    if (bytes >= limits.least && bytes <= limits.most) return bytes;
+    const message = typeof value === "number"
+      ? `The unit is missing, write such as ${value}MB`
+      : parts === null
+      ? `"${shorten(value)}" is not an amount of memory, write such as 512MB or 2GiB`
+      : `${value} is out of range, the least is ${limits.least / 1e6}MB`;
+    context.issues.push({ code: "custom", message, input: value });
+    return z.NEVER;
+  });
+  return schema.meta({ anyOf: undefined, type: "string", pattern });
+}
+
 /** A literal address. */
 export function ipAddress(options: { unspecified: boolean }) {
   return readText<string>((text) => {
@@ -159,21 +186,27 @@ export function named<T>(value: z.ZodType<T>, refuseName: (name: string) => stri
   });
 }
 
-/** Text with placeholders, which are checked but not filled in. */
-export function template() {
+/**
+ * Text with placeholders, which are checked but not filled in.
+ *
+ * @param options.secret Nothing of it is quoted in a message.
+ */
+export function template({ secret = false } = {}) {
   return text().check((context) => {
-    const message = checkTemplate(context.value);
+    const message = checkTemplate(context.value, secret);
     if (message !== undefined) {
-      context.issues.push({ code: "custom", message, input: context.value });
+      const input = secret ? "" : context.value;
+      context.issues.push({ code: "custom", message, input });
     }
   });
 }
 
 /** Says what is wrong with the placeholders of a text. Which groups there are is not known here. */
-function checkTemplate(written: string): string | undefined {
+export function checkTemplate(written: string, secret: boolean): string | undefined {
   const parsed = parseTemplate(written);
   if (parsed.ok) return undefined;
   const hint = didYouMean(parsed.unknown ?? "", PLACEHOLDER_FACTS);
+  if (secret) return `The value has an unknown placeholder${hint || ', write "{{" for a brace'}`;
   return hint === "" ? parsed.reason : `Unknown placeholder "{${parsed.unknown}}"${hint}`;
 }
 

@@ -9,8 +9,10 @@ import type { Route } from "../route/route.ts";
 import { parseTemplate } from "../route/template.ts";
 import type { LocatedIssue } from "./issue.ts";
 import type { Config } from "./schema.ts";
+import { speaksVoicegw } from "./schema_handlers/handler_keys.ts";
 import { countPortPairs } from "./schema_values.ts";
 import { didYouMean, suggest } from "./suggestion.ts";
+import { warnOfServers } from "./warn_servers.ts";
 
 /** Headers of one word that calls carry; any other word is more likely a misspelt fact. */
 const ONE_WORD_HEADERS: ReadonlySet<string> = new Set(
@@ -31,6 +33,7 @@ export function findWarnings(config: Config, entries: readonly unknown[]): Locat
     ...warnOfRefer(config),
     ...warnOfRecordings(config.routes),
     ...warnOfNoListener(config.routes),
+    ...warnOfServers(config),
     ...warnOfUnreachable(config.routes),
     ...entries.flatMap((entry, index) => warnOfConditions(entry, index)),
     ...entries.flatMap((entry, index) => warnOfNobody(entry, index, config)),
@@ -92,10 +95,10 @@ function warnOfRecordings(routes: readonly Route[]): LocatedIssue[] {
   });
 }
 
-/** Nobody is there to hear of speech, or to begin a recording: only programs give commands. */
+/** Nobody is there to hear of speech, or to begin a recording. */
 function warnOfNoListener(routes: readonly Route[]): LocatedIssue[] {
   return routes.flatMap(({ index, handler, on_error, barge_in, record }): LocatedIssue[] => {
-    if (handler.type === "exec" || on_error !== undefined) return [];
+    if (speaksVoicegw(handler) || on_error !== undefined) return [];
     const issues: LocatedIssue[] = [];
     if (record?.on === "command") {
       const message = `Nothing is recorded, since ${handler.type} gives no commands: leave out on`;

@@ -22,8 +22,8 @@ export class CallDeadlines {
 
   /** A call's deadline may have moved. */
   update(live: LiveCall): void {
-    const { deadline } = live.call;
-    if (deadline === undefined) this.#deadlines.delete(live);
+    const { deadline } = live;
+    if (deadline === Infinity) this.#deadlines.delete(live);
     else this.#deadlines.set(live, deadline);
     this.#arm();
   }
@@ -47,7 +47,7 @@ export class CallDeadlines {
     for (;;) {
       const live = this.#deadlines.popDue(now);
       if (live === undefined) break;
-      live.input((call, at) => call.timeout(at));
+      live.timeout();
     }
     this.#arm();
   }

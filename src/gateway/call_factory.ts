@@ -17,11 +17,13 @@ import {
   NO_ROUTE,
   type Refused,
   screenInvite,
+  unavailable,
 } from "../call/screening.ts";
 import { SessionMedia } from "../call/session_media.ts";
 import type { Config } from "../config/schema.ts";
 import { findXHeader, makeFacts, withRoute } from "../route/build_facts.ts";
 import type { CallFacts } from "../route/call_facts.ts";
+import type { Route } from "../route/route.ts";
 import type { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { LocalRtcp } from "../sdp/offer_answer.ts";
@@ -32,6 +34,7 @@ import type { Flow } from "../sip/transport/flow.ts";
 import type { InviteOutput } from "../sip/user_agent/output.ts";
 import type { Entered } from "./door.ts";
 import type { LiveCallOptions } from "./live_call.ts";
+import type { RouteSlots } from "./route_slots.ts";
 
 /** What we can do with RTCP. */
 const RTCP: LocalRtcp = { mux: true, extendedReports: true };
@@ -41,24 +44,39 @@ export interface CallFactoryContext {
   readonly config: Config;
   readonly router: Router;
   readonly runtime: Runtime;
+  readonly slots: RouteSlots;
   /** Whether a live call has this X-Session-ID. */
   isSessionIdTaken(id: string): boolean;
 }
 
-/** Looks at route, session id, headers and body, in this order; what stands in the way is the answer. */
+/** A call that can begin. */
+export interface MadeCall {
+  readonly options: Omit<LiveCallOptions, "session">;
+  /** Whose place the call takes; `undefined`: none. */
+  readonly counted: Route | undefined;
+  /** Why another route's handler begins; empty when none does. */
+  readonly note: string;
+}
+
+/**
+ * Looks at route, room on it, session id, headers and body, in this order; what stands in the way
+ * is the answer.
+ */
 export function makeCall(
   invite: InviteOutput,
   entered: Entered,
   context: CallFactoryContext,
   now: Millis,
-): Refused | Omit<LiveCallOptions, "session"> {
-  const { config, router } = context;
+): Refused | MadeCall {
+  const { config, router, slots } = context;
   const { request, flow } = invite;
   const unrouted = factsOf(invite, entered, context.runtime);
   const match = router.match(unrouted, (name) => request.headers.get(name));
   if (match === undefined) return NO_ROUTE;
   const facts = withRoute(unrouted, match);
-  const refused = answerOf(match.route.handler, facts);
+  const room = slots.find(match.route);
+  if (!room.ok) return unavailable(room.reason);
+  const refused = answerOf(room.handler, facts);
   if (refused !== undefined) return refused;
   const explicitSessionId = findXHeader(facts, "X-Session-ID");
   if (explicitSessionId !== undefined && context.isSessionIdTaken(explicitSessionId)) {
@@ -69,10 +87,9 @@ export function makeCall(
   if (unacceptable !== undefined) return unacceptable;
   const call = new Call({
     facts,
-    handlers: handlerChain(
-      match.route,
-      (name) => config.routes.find((route) => route.name === name),
-    ),
+    handlers: room.route === undefined
+      ? [room.handler]
+      : handlerChain(room.route, (name) => config.routes.find((route) => route.name === name)),
     media,
     hasOffer: request.body.length > 0,
     answer: match.route.answer,
@@ -84,13 +101,14 @@ export function makeCall(
     setupMax: config.limits.setup,
     durationMax: match.route.max_duration ?? config.limits.duration,
   }, now);
-  return {
+  const options = {
     call,
     rtpAddress: config.rtp.address ?? flow.local.address,
     signallingAddress: flow.remote.address,
     sourceAddress: flow.remote.address,
     explicitSessionId,
   };
+  return { options, counted: room.route, note: room.reason };
 }
 
 /** A call that we place for a route. */
@@ -110,12 +128,12 @@ export interface OutgoingInvite {
 /**
  * Makes the machine of a call that we place.
  *
- * @throws {RangeError} There is no such route, or it answers without a handler.
+ * @throws {RangeError} There is no such route, it answers without a handler, or takes no more calls.
  * @throws {SipParseError} From or To is no address.
  */
 export function makeOutgoingCall(
   invite: OutgoingInvite,
-  { config, runtime }: Pick<CallFactoryContext, "config" | "runtime">,
+  { config, runtime, slots }: Pick<CallFactoryContext, "config" | "runtime" | "slots">,
   now: Millis,
 ): Call {
   const { flow, requestUri } = invite;
@@ -124,6 +142,8 @@ export function makeOutgoingCall(
   if (route.handler.type === "reject" || route.handler.type === "redirect") {
     throw new RangeError(`Route "${route.name}" has no handler that could talk to anybody`);
   }
+  const full = slots.refuse(route);
+  if (full !== undefined) throw new RangeError(full);
   const unrouted = makeFacts({
     id: uuidV7(runtime.random, runtime.wallClock()),
     method: "INVITE",

@@ -15,8 +15,10 @@ import { MediaSession } from "../media/media_session.ts";
 import type { Recorder } from "../media/recorder.ts";
 import type { OutgoingReport } from "../media/rtcp_exchange.ts";
 import type { MediaStatistics } from "../media/statistics.ts";
+import type { BargeIn } from "../route/route.ts";
 import { BindError } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
+import type { AudibleMedia } from "./dead_air.ts";
 import { HandlerAudio } from "./handler_audio.ts";
 import type { LiveCallContext } from "./live_call.ts";
 import { mediaChange, rtcpSetUp, speechOf } from "./media_change.ts";
@@ -57,13 +59,13 @@ interface Source {
 const LAST_PACKETS: Millis = 500;
 
 /** The audio of one call. Hot path: a packet or a piece of audio allocates nothing here. */
-export class CallMedia implements MediaSink, TimedSession {
+export class CallMedia implements AudibleMedia, MediaSink, TimedSession {
   readonly #context: LiveCallContext;
   readonly #events: CallMediaEvents;
   readonly #rtpAddress: string;
   readonly #audio: HandlerAudio;
   readonly #rate: Hertz;
-  readonly #listening: Call["listening"];
+  #listening: Call["listening"];
   #signallingAddress: string;
   #ports: PortPair | undefined;
   #media: MediaSession | undefined;
@@ -196,7 +198,31 @@ export class CallMedia implements MediaSink, TimedSession {
   }
 
   mark(name: string, now: Millis): void {
-    this.#audio.mark(name, now);
+    const playedMs = this.#audio.mark(name, now);
+    if (playedMs !== undefined) this.#events.event({ type: "mark", name, playedMs });
+  }
+
+  /** Whether there is a way for audio. */
+  get isOpen(): boolean {
+    return this.#media !== undefined;
+  }
+
+  get queuedMs(): Millis {
+    return this.#audio.queuedMs;
+  }
+
+  get isPrompting(): boolean {
+    return this.#audio.isPrompting;
+  }
+
+  startPrompt(pcm: Uint8Array, now: Millis): void {
+    this.#audio.startPrompt(pcm, now);
+    this.touched(now);
+  }
+
+  stopPrompt(now: Millis): void {
+    this.#audio.stopPrompt(now);
+    this.touched(now);
   }
 
   /** Whether the handler has been heard since the last clear. */
@@ -219,6 +245,15 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#audio.reset(now);
   }
 
+  /** Listens for the caller's speech in this way from now on. */
+  listen(bargeIn: BargeIn, now: Millis): void {
+    const before = this.#listening.bargeIn;
+    this.#listening = { ...this.#listening, bargeIn };
+    if (before.mode === bargeIn.mode && before.after === bargeIn.after) return;
+    const { libraries } = this.#context;
+    this.#media?.renegotiate({ speech: speechOf(bargeIn), libraries }, now);
+  }
+
   /** Presses keys, as telephone-events. */
   sendDigits(digits: string, durationMs: Millis, now: Millis): void {
     this.#media?.sendDigits(digits, durationMs, now);
@@ -231,6 +266,11 @@ export class CallMedia implements MediaSink, TimedSession {
 
   finish(now: Millis): void {
     this.#media?.finish(now);
+  }
+
+  /** What has come and gone so far. */
+  get statistics(): MediaStatistics {
+    return this.#audio.counted(this.#media?.statistics() ?? EMPTY_STATISTICS);
   }
 
   /** Ends everything, and gives the ports back. Safe to call twice. */
@@ -247,9 +287,7 @@ export class CallMedia implements MediaSink, TimedSession {
     this.#media = undefined;
     this.#ports?.close();
     this.#ports = undefined;
-    const statistics = media?.statistics() ?? EMPTY_STATISTICS;
-    const { unqueuedMs } = this.#audio;
-    return { ...statistics, dropped_ms: statistics.dropped_ms + unqueuedMs };
+    return this.#audio.counted(media?.statistics() ?? EMPTY_STATISTICS);
   }
 
   /** The media's deadline may have moved. */
@@ -284,7 +322,9 @@ export class CallMedia implements MediaSink, TimedSession {
 
   event(event: MediaEvent): void {
     if (event.type === "latched") this.#source = { address: event.address, port: event.port };
-    this.#events.event(event);
+    if (event.type !== "mark") return this.#events.event(event);
+    if (this.#audio.isPrompting) return this.#audio.promptPlayed(this.#context.runtime.now());
+    this.#events.event({ ...event, playedMs: this.#audio.playedOf(event.playedMs) });
   }
 
   #receiveRtcp(data: Uint8Array, address: string, now: Millis): void {

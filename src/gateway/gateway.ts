@@ -1,8 +1,6 @@
 /**
- * The gateway: joins the user agent with calls and their timers.
- *
- * It decides nothing about a call: an INVITE passes the door, the router and the screening in their order, everything
- * after that is the call's.
+ * The gateway: joins the user agent with calls and their timers. It decides nothing about a call: an INVITE passes the
+ * door, the router and the screening in their order, everything after that is the call's.
  *
  * @module
  */
@@ -12,27 +10,32 @@ import type { Millis } from "../base/units.ts";
 import type { Refused } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import { ClipStore } from "../handler/builtin/clip_store.ts";
-import { Router } from "../route/router.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { InviteOutput, SessionId, UserAgentOutput } from "../sip/user_agent/output.ts";
 import { Agent } from "./agent.ts";
 import { CallDeadlines } from "./call_deadlines.ts";
 import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
+import { keysForRestart } from "./changed_keys.ts";
 import { Counters } from "./counters.ts";
 import { Door } from "./door.ts";
+import { HandlerServices } from "./handler_services.ts";
 import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import type { LoopLagFigures } from "./loop_lag.ts";
 import { MediaClock } from "./media_clock.ts";
+import { neededLibraries } from "./needed_libraries.ts";
 import { type GatewayObserver, guardObserver } from "./observer.ts";
 import { PortPool } from "./port_pool.ts";
 import { Outbound, type OutgoingCall, type OutgoingCallOptions } from "./outbound.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import { Recordings } from "./recordings.ts";
 import { Registrations, type RegistrationStatus } from "./registrations.ts";
+import { Routing } from "./routing.ts";
 import { formatListener } from "./signalling.ts";
 import type { BlockedSource } from "./source_guard.ts";
+import { readTargetTls } from "./target_tls.ts";
 import { readTls } from "./tls_files.ts";
+import { waitUntil } from "./wait_until.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -45,9 +48,6 @@ export interface GatewayOptions {
 
 /** How long `stop` waits for BYEs to be answered and handlers to go. */
 const STOP_GRACE: Millis = 5000;
-
-/** How often `drain` and `stop` look whether everything is gone. */
-const POLL_INTERVAL: Millis = 20;
 
 /** One gateway. No state is shared with another in the same process. */
 export class Gateway {
@@ -63,21 +63,23 @@ export class Gateway {
   readonly #calls = new CallTable();
   readonly #deadlines: CallDeadlines;
   readonly #context: LiveCallContext;
+  readonly #services: HandlerServices;
   #config: Config;
+  readonly #routing: Routing;
   #libraries: AudioLibraries = {};
-  #router: Router;
 
   /** @throws {RangeError} The port range holds no pair. */
   constructor(options: GatewayOptions) {
-    const { runtime, config } = options;
+    const { runtime, config, environment } = options;
+    const { routes } = config;
+    const failed = () => this.counters.add("internal_errors");
+    const observer = guardObserver(options.observer ?? {}, failed);
     this.#runtime = runtime;
     this.#config = config;
-    this.#observer = guardObserver(
-      options.observer ?? {},
-      () => this.counters.add("internal_errors"),
-    );
-    this.#refusals = new RefusalLog({ observer: this.#observer, config: () => this.#config });
-    this.#router = new Router(config.routes);
+    this.#observer = observer;
+    this.#refusals = new RefusalLog({ observer, config: () => this.#config });
+    this.#routing = new Routing({ runtime, environment, observer, routes });
+    this.#services = new HandlerServices({ runtime, config, observer, calls: () => this.calls });
     this.#clock = new MediaClock(runtime);
     this.#deadlines = new CallDeadlines(runtime);
     this.#agent = this.#makeAgent();
@@ -85,22 +87,22 @@ export class Gateway {
       config,
       runtime,
       counters: this.counters,
-      log: (level, message, fields) => this.#observer.log?.(level, message, fields),
+      log: (level, message, fields) => observer.log?.(level, message, fields),
       expects: (address) => this.#registrations.allows(address) || this.#outbound.expects(address),
       registrationOf: (invite) => this.#registrations.registrationOf(invite),
     });
-    this.#registrations = new Registrations({
-      agent: this.#agent,
-      runtime,
-      observer: this.#observer,
-    });
+    this.#registrations = new Registrations({ agent: this.#agent, runtime, observer });
     this.#outbound = new Outbound({
       agent: this.#agent,
       runtime,
       config: () => this.#config,
       live: () => this.#context,
+      slots: this.#routing.slots,
       admit: (now) => this.#door.enterOwn(now),
-      began: (live) => this.#calls.add(live),
+      began: (live) => {
+        this.#routing.placed(live.call.facts);
+        this.#calls.add(live);
+      },
       crashed: (error) => this.#crashed(error),
     });
     this.#context = this.#liveCallContext(options);
@@ -128,9 +130,20 @@ export class Gateway {
       handlers: this.#calls.windingDown,
       ports: this.#context.ports.taken,
       recordings: this.#context.recordings.size,
+      programs: this.#routing.pools.leaving,
       admitted: this.#door.calls,
       ...this.#agent.size,
     };
+  }
+
+  /** Programs that were started ahead and wait for calls. */
+  get pooled(): number {
+    return this.#routing.pools.waiting;
+  }
+
+  /** `address:port` of the API; `undefined`: there is none. */
+  get api(): string | undefined {
+    return this.#services.apiAddress;
   }
 
   /** How the registrations stand, in the order of the configuration. */
@@ -151,10 +164,10 @@ export class Gateway {
    */
   async start(): Promise<void> {
     const tls = await readTls(this.#config.sip.tls, this.#runtime);
-    await this.#load(this.#config);
+    const loaded = await this.#load(this.#config);
     if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
-    await this.#agent.open();
-    this.#registrations.replace(this.#config.registrations);
+    await this.#services.open(() => this.#agent.open());
+    this.#takeOver(loaded);
   }
 
   /**
@@ -165,17 +178,12 @@ export class Gateway {
    * @throws {TlsError} A certificate, key or authority cannot be used; nothing was taken over.
    */
   async reload(config: Config): Promise<readonly string[]> {
-    const needRestart = (["sip", "rtp", "log"] as const).flatMap((section) =>
-      changedKeys(config[section], this.#config[section]).map((key) => `${section}.${key}`)
-    );
+    const needRestart = keysForRestart(config, this.#config);
     if (needRestart.length > 0) return needRestart;
     const tls = await readTls(config.sip.tls, this.#runtime);
-    await this.#load(config);
+    const loaded = await this.#load(config);
     if (tls !== undefined) this.#agent.signalling.replaceTls(tls);
-    this.#config = config;
-    this.#router = new Router(config.routes);
-    this.#door.limits = config.limits;
-    this.#registrations.replace(config.registrations);
+    this.#takeOver(loaded);
     return [];
   }
 
@@ -192,7 +200,7 @@ export class Gateway {
   /** Takes no more calls, and resolves when the last one is over. */
   async drain(): Promise<void> {
     this.#close();
-    while (this.#calls.size > 0 || this.#calls.windingDown > 0) await this.#pause();
+    await waitUntil(this.#runtime, () => this.#calls.size === 0 && this.#calls.windingDown === 0);
   }
 
   /** Ends every call, waits for what has to be waited for, and closes everything. */
@@ -203,32 +211,42 @@ export class Gateway {
     }
     const giveUpAt = this.#runtime.now() + STOP_GRACE;
     void this.#registrations.stop();
-    while (
-      (this.#calls.windingDown > 0 || this.#agent.size.sessions > 0 ||
-        this.#registrations.asking > 0) &&
-      this.#runtime.now() < giveUpAt
-    ) await this.#pause();
+    const isGone = () =>
+      this.#calls.windingDown === 0 && this.#agent.size.sessions === 0 &&
+      this.#registrations.asking === 0 && this.#routing.pools.leaving === 0;
+    await waitUntil(this.#runtime, isGone, giveUpAt);
     for (const live of this.#calls.all()) live.kill();
-    while (this.#calls.windingDown > 0 && this.#runtime.now() < giveUpAt + STOP_GRACE) {
-      await this.#pause();
-    }
+    this.#routing.pools.kill();
+    const isDead = () => this.#calls.windingDown === 0 && this.#routing.pools.leaving === 0;
+    await waitUntil(this.#runtime, isDead, giveUpAt + STOP_GRACE);
     this.#deadlines.close();
     this.#registrations.close();
     this.#agent.close();
+    await this.#services.close();
   }
 
   /** Loads what codecs and routes need; what is there already stays. */
-  async #load({ rtp, routes }: Config): Promise<void> {
-    this.#libraries = await this.#runtime.loadAudioLibraries({
-      opus: rtp.codecs.includes("opus"),
-      voiceDetector: routes.some((route) => route.barge_in.mode !== "off"),
-    });
+  async #load(config: Config): Promise<Config> {
+    const loaded = await readTargetTls(config, this.#runtime);
+    this.#libraries = await this.#runtime.loadAudioLibraries(neededLibraries(config));
+    return loaded;
+  }
+
+  /** It holds for calls that come. */
+  #takeOver(config: Config): void {
+    this.#config = config;
+    this.#routing.replace(config.routes);
+    this.#services.replace(config);
+    this.#door.limits = config.limits;
+    this.#registrations.replace(config.registrations);
   }
 
   /** From now on nobody is let in. */
   #close(): void {
     this.#door.draining = true;
     this.#agent.serving = false;
+    this.#services.draining = true;
+    this.#routing.close();
   }
 
   #makeAgent(): Agent {
@@ -272,6 +290,8 @@ export class Gateway {
       config,
       environment: options.environment,
       clipStore: new ClipStore(runtime),
+      pools: this.#routing.pools,
+      services: this.#services,
       clock: this.#clock,
       get libraries() {
         return libraries();
@@ -288,6 +308,7 @@ export class Gateway {
         this.#deadlines.delete(live);
         this.#door.leave(live.session, live.sourceAddress);
         this.#outbound.release(live);
+        this.#routing.slots.leave(live.call.facts.id);
         this.counters.add("calls_ended");
       },
       gone: (live) => this.#calls.remove(live),
@@ -296,6 +317,8 @@ export class Gateway {
         const fields = { source, call_id: callId, call: id };
         this.#refusals.inCall(`${statusCode}: ${reason}`, fields, runtime.now());
       },
+      handOver: (live, name) => this.#routing.findHandOver(live.call.facts.id, name),
+      handedOver: (live, route) => this.#routing.slots.enter(live.call.facts.id, route),
       callById: (id) => this.#calls.byId(id),
       refer: (live, referred) => this.#outbound.refer(live, referred),
       dial: (live, offer) => this.#outbound.dial(live, offer),
@@ -312,7 +335,8 @@ export class Gateway {
     if (invite.replaces !== undefined) return this.#replace(invite, invite.replaces, now);
     const made = makeCall(invite, entered, {
       config: this.#config,
-      router: this.#router,
+      router: this.#routing.router,
+      slots: this.#routing.slots,
       runtime: this.#runtime,
       isSessionIdTaken: (id) => this.#calls.hasExplicitId(id),
     }, now);
@@ -320,7 +344,8 @@ export class Gateway {
       this.#door.leave(session, flow.remote.address);
       return this.#refuse(invite, made, now);
     }
-    const live = new LiveCall({ ...made, session }, this.#context);
+    const live = new LiveCall({ ...made.options, session }, this.#context);
+    this.#routing.entered(live.call.facts, made);
     this.#calls.add(live);
     this.#agent.own(session, live);
     // The call may outlive its registration
@@ -367,21 +392,4 @@ export class Gateway {
     const message = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#observer.log?.("error", `Internal error: ${message}`, {});
   }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#runtime.setTimer(resolve, POLL_INTERVAL);
-    });
-  }
-}
-
-/** The keys of a section whose values differ. */
-function changedKeys(one: object, other: object): string[] {
-  const [before, after] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((key) => comparable(before.get(key)) !== comparable(after.get(key)));
-}
-
-function comparable(value: unknown): string | undefined {
-  return JSON.stringify(value, (_key, part) => part instanceof Uint8Array ? [...part] : part);
 }

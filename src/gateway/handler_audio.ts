@@ -1,11 +1,15 @@
 /**
- * The way of a handler's audio into its call: held back until the media is open, muted while a clear is under way.
+ * The way of a handler's audio into its call: held back until the media is open, muted while a
+ * clear is under way. What the caller hears instead while the handler waits stands aside for it,
+ * and is in none of its counts.
  *
  * @module
  */
 
 import type { Hertz, Millis } from "../base/units.ts";
 import type { MediaSession } from "../media/media_session.ts";
+import type { MediaStatistics } from "../media/statistics.ts";
+import { addCounts, NO_PROMPT, WaitingPrompt } from "./waiting_prompt.ts";
 
 /** What is held back before the media is open; then the handler is asked to stop writing. */
 const HELD_HIGH: Millis = 1000;
@@ -30,6 +34,12 @@ export class HandlerAudio {
   #unqueuedMs: Millis = 0;
   /** Something was written since the last clear. */
   #isHeard = false;
+  /** What plays while the handler waits. */
+  #prompt: WaitingPrompt | undefined;
+  /** Its marks come back: it does not go on. */
+  #isStopping = false;
+  /** What became of those before it. */
+  #prompted = NO_PROMPT;
 
   /** @param rate Of the handlers' PCM. */
   constructor(rate: Hertz) {
@@ -43,12 +53,44 @@ export class HandlerAudio {
 
   /** Whether there is sound that a clear would stop: what was written since the last one. */
   get isHeard(): boolean {
-    return this.#isHeard;
+    return this.#isHeard && this.#prompt === undefined;
+  }
+
+  /** Whether a sound plays that is none of the handler's: the media's marks are its. */
+  get isPrompting(): boolean {
+    return this.#prompt !== undefined;
+  }
+
+  /** How much of the handler's audio waits to be played. */
+  get queuedMs(): Millis {
+    if (this.#prompt !== undefined) return 0;
+    return this.#heldBytes / this.#bytesPerMs + (this.#media?.statistics().queue_ms ?? 0);
   }
 
   /** How much was dropped on the way to the media, which does not count it. */
   get unqueuedMs(): Millis {
     return Math.round(this.#unqueuedMs);
+  }
+
+  /** Takes what is no handler's off the counts of the media, and adds what never reached it. */
+  counted(statistics: MediaStatistics): MediaStatistics {
+    const prompt = this.#prompt;
+    const { playedMs, droppedMs, skippedMs, underruns } = prompt === undefined
+      ? this.#prompted
+      : addCounts(this.#prompted, prompt.counts);
+    return {
+      ...statistics,
+      played_ms: statistics.played_ms - playedMs,
+      dropped_ms: statistics.dropped_ms - droppedMs + this.unqueuedMs,
+      skipped_ms: statistics.skipped_ms - skippedMs,
+      underruns: statistics.underruns - underruns,
+      queue_ms: prompt === undefined ? statistics.queue_ms : 0,
+    };
+  }
+
+  /** How much of the handler's audio was played, where the media says that so much was. */
+  playedOf(playedMs: Millis): Millis {
+    return playedMs - this.#prompted.playedMs;
   }
 
   /** The media is open: what was held back is next. */
@@ -67,6 +109,7 @@ export class HandlerAudio {
       this.#dropUnqueued(pcm.length);
       return true;
     }
+    if (this.#prompt !== undefined && pcm.length > 0) this.stopPrompt(now);
     this.#isHeard = true;
     if (this.#media !== undefined) return this.#media.write(pcm, now);
     if (this.#heldBytes + pcm.length <= HELD_MAX * this.#bytesPerMs) {
@@ -76,9 +119,38 @@ export class HandlerAudio {
     return this.#heldBytes < HELD_HIGH * this.#bytesPerMs;
   }
 
-  mark(name: string, now: Millis): void {
+  /**
+   * @returns How much of the handler's audio was played, when that is all of it and no event of the
+   * media will say so.
+   */
+  mark(name: string, now: Millis): Millis | undefined {
+    if (this.#prompt !== undefined) return this.playedOf(this.#prompt.playedBeforeMs);
     if (this.#media === undefined) this.#heldMarks.push(name);
     else this.#media.mark(name, now);
+    return undefined;
+  }
+
+  /** Plays a sound over and over. All of the handler's audio has to be played already. */
+  startPrompt(pcm: Uint8Array, now: Millis): void {
+    if (this.#media === undefined || this.#prompt !== undefined || this.queuedMs > 0) return;
+    this.#prompt = new WaitingPrompt(this.#media, pcm, this.#bytesPerMs * 500);
+    this.#prompt.start(now);
+  }
+
+  /** A mark of the sound was passed. */
+  promptPlayed(now: Millis): void {
+    if (!this.#isStopping) this.#prompt?.continue(now);
+  }
+
+  /** The sound ends, fading. Nothing happens when none plays. */
+  stopPrompt(now: Millis): void {
+    const prompt = this.#prompt;
+    if (prompt === undefined || this.#isStopping) return;
+    this.#isStopping = true;
+    const counts = prompt.stop(now);
+    this.#isStopping = false;
+    this.#prompt = undefined;
+    this.#prompted = addCounts(this.#prompted, counts);
   }
 
   /** Stops the sound; what is written from now on is dropped until `endClear`. */
@@ -99,6 +171,7 @@ export class HandlerAudio {
 
   /** Another handler takes over: nothing of the one before is played or awaited any more. */
   reset(now: Millis): void {
+    this.stopPrompt(now);
     this.#clearsUnderWay = 0;
     this.#isHeard = false;
     this.#drop(now);
@@ -109,10 +182,11 @@ export class HandlerAudio {
     this.#dropUnqueued(this.#heldBytes);
     this.#held = [];
     this.#heldBytes = 0;
+    if (this.#prompt !== undefined) return this.playedOf(this.#prompt.playedBeforeMs);
     if (this.#media === undefined) return 0;
     const { playedMs, droppedMs } = this.#media.clear(now);
     this.#droppedMs += droppedMs;
-    return playedMs;
+    return this.playedOf(playedMs);
   }
 
   #dropUnqueued(bytes: number): void {

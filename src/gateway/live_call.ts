@@ -8,24 +8,27 @@
 import type { AudioLibraries } from "../audio/audio_libraries.ts";
 import type { Millis } from "../base/units.ts";
 import type { Call, CallEnd, CallOutput } from "../call/call.ts";
-import type { CallRecord } from "../call/call_record.ts";
-import type { ClearedEvent, EndEvent, StartEvent } from "../call/handler_message.ts";
+import type { ClearedEvent, StartEvent } from "../call/handler_message.ts";
 import type { LiveHandlerSpec } from "../call/screening.ts";
 import type { Config } from "../config/schema.ts";
 import type { ClipStore } from "../handler/builtin/clip_store.ts";
-import { createHandler } from "../handler/create_handler.ts";
-import type { Handler, HandlerEnd } from "../handler/handler.ts";
+import type { ExecPools } from "../handler/exec/exec_pools.ts";
+import type { HandlerEnd } from "../handler/handler.ts";
 import type { MediaEvent } from "../media/media_contract.ts";
+import type { Route } from "../route/route.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { NegotiatedMedia } from "../sdp/offer_answer.ts";
 import type { Headers } from "../sip/message/headers.ts";
 import type { InviteOutput, SessionId, SessionOutput, SipBody } from "../sip/user_agent/output.ts";
 import type { Agent, SessionOwner } from "./agent.ts";
-import { CallHost } from "./call_host.ts";
 import { CallMedia } from "./call_media.ts";
 import { CallRecording } from "./call_recording.ts";
 import { CallSignalling } from "./call_signalling.ts";
 import type { Counters } from "./counters.ts";
+import { endEventOf, recordOf } from "./end_of_call.ts";
+import type { HandOver } from "./hand_over.ts";
+import type { HandlerServices } from "./handler_services.ts";
+import { LiveHandlers } from "./live_handlers.ts";
 import type { MediaClock } from "./media_clock.ts";
 import type { GatewayObserver, LogLevel } from "./observer.ts";
 import type { PortPool } from "./port_pool.ts";
@@ -39,6 +42,9 @@ export interface LiveCallContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Sound files, read once for all calls. */
   readonly clipStore: ClipStore;
+  /** Programs that were started ahead. */
+  readonly pools: ExecPools;
+  readonly services: HandlerServices;
   readonly clock: MediaClock;
   /** Codecs and detectors that had to be loaded. */
   readonly libraries: AudioLibraries;
@@ -57,6 +63,10 @@ export interface LiveCallContext {
   gone(live: LiveCall): void;
   /** What the peer asked for within the call is refused. */
   refused(live: LiveCall, statusCode: number, reason: string): void;
+  /** Finds the route that a call is to be handed to, and room on it; or says why not. */
+  handOver(live: LiveCall, name: string): HandOver;
+  /** It was handed over: it counts for that route now, or for none. */
+  handedOver(live: LiveCall, route: Route | undefined): void;
   /** Another live call, by the id in its facts. */
   callById(id: string): LiveCall | undefined;
   /**
@@ -87,10 +97,7 @@ export interface LiveCallOptions {
 /** One call. */
 export class LiveCall implements SessionOwner {
   readonly call: Call;
-  /**
-   * The session of the INVITE that began the call; it names the call in tables, and may be over
-   * before it.
-   */
+  /** Of the INVITE that began the call; it names the call in tables, and may be over before it. */
   readonly session: SessionId;
   readonly explicitSessionId: string | undefined;
   /** Address that the INVITE came from; `undefined` when it is ours. */
@@ -100,7 +107,7 @@ export class LiveCall implements SessionOwner {
   readonly #media: CallMedia;
   readonly #signalling: CallSignalling;
   readonly #recording: CallRecording;
-  #handler: Handler | undefined;
+  readonly #handlers: LiveHandlers;
   /** The record of the call is written. */
   #isRecordTold = false;
 
@@ -119,11 +126,20 @@ export class LiveCall implements SessionOwner {
       rtpAddress,
       signallingAddress,
       events: {
-        audio: (pcm) => this.#handler?.receiveAudio(pcm),
+        audio: (pcm) => this.#handlers.present?.receiveAudio(pcm),
         event: (event) => this.#mediaEvent(event),
         crashed: (error, now) => this.#crashed(error, now),
         failed: (error) => this.#reportError(error),
       },
+    });
+    this.#handlers = new LiveHandlers({
+      live: this,
+      context,
+      media: this.#media,
+      takeAudio: (pcm) => this.#takeAudio(pcm),
+      beginClear: () => this.#beginClear(),
+      ended: (end) => this.#handlerEnded(end),
+      left: () => this.#leave(),
     });
     this.#signalling = new CallSignalling({
       live: this,
@@ -141,10 +157,7 @@ export class LiveCall implements SessionOwner {
     });
   }
 
-  /**
-   * The session that the call has now: another than `session` once somebody took the caller's
-   * place.
-   */
+  /** Another than `session` once somebody took the caller's place. */
   get currentSession(): SessionId {
     return this.#signalling.session;
   }
@@ -187,9 +200,21 @@ export class LiveCall implements SessionOwner {
     this.#context.rescheduled(this);
   }
 
+  /** When {@linkcode timeout} is to be called; `Infinity`: never. */
+  get deadline(): Millis {
+    return Math.min(this.call.deadline ?? Infinity, this.#handlers.deadline ?? Infinity);
+  }
+
+  /** Early or late calls are safe. */
+  timeout(): void {
+    this.input((call, now) => call.timeout(now));
+    this.#handlers.timeout(this.#context.runtime.now());
+    this.#context.rescheduled(this);
+  }
+
   /** Ends the handler now, without grace. */
   kill(): void {
-    this.#handler?.kill();
+    this.#handlers.kill();
   }
 
   #perform(outputs: readonly CallOutput[], now: Millis): void {
@@ -203,7 +228,13 @@ export class LiveCall implements SessionOwner {
       case "start_handler":
         return this.#startHandler(output.spec, output.event, now);
       case "send_event":
-        return this.#handler?.receiveEvent(output.event);
+        return this.#handlers.present?.receiveEvent(output.event);
+      case "hand_over":
+        return this.#handlers.handOver(output.name);
+      case "stop_handler":
+        return this.#handlers.dismiss(output, this.#media.statistics);
+      case "listen":
+        return this.#media.listen(output.bargeIn, now);
       case "open_media":
         return this.#openMedia(output.media, now);
       case "renegotiate_media":
@@ -235,15 +266,22 @@ export class LiveCall implements SessionOwner {
   /** The second step of a clear. */
   #endClear(reason: ClearedEvent["reason"], now: Millis): void {
     const heard = this.#media.endClear(now);
-    this.#handler?.resumeAudio();
+    this.#handlers.present?.resumeAudio();
     this.#perform(this.call.cleared(heard, reason), now);
+  }
+
+  /** The first one, when the handler asks for it. */
+  #beginClear(): void {
+    const now = this.#context.runtime.now();
+    this.#media.beginClear(now);
+    this.#media.touched(now);
   }
 
   /** The caller speaks over our sound: nothing is cleared, or told, where there is none. */
   #bargeIn(now: Millis): void {
     if (!this.#media.isHandlerHeard) return;
     this.#media.beginClear(now);
-    this.#handler?.discardAudio();
+    this.#handlers.present?.discardAudio();
   }
 
   #answered(now: Millis): void {
@@ -251,6 +289,7 @@ export class LiveCall implements SessionOwner {
     counters.add("calls_answered");
     observer.callAnswered?.(this.call.facts);
     this.#media.answered(now);
+    this.#handlers.answered(now);
   }
 
   async #bindRtp(): Promise<void> {
@@ -265,7 +304,7 @@ export class LiveCall implements SessionOwner {
   }
 
   #mediaEvent(event: MediaEvent): void {
-    if (event.type === "room") this.#handler?.resumeAudio();
+    if (event.type === "room") this.#handlers.present?.resumeAudio();
     else if (event.type !== "latched") this.input((call, now) => call.mediaEvent(event, now));
   }
 
@@ -287,8 +326,9 @@ export class LiveCall implements SessionOwner {
     const isAnswered = this.call.state !== "ringing";
     if (!isAnswered && this.#media.holdsAudio) this.#perform(this.call.handlerWrote(), now);
     this.#media.open(agreed, isAnswered, now);
+    this.#handlers.mediaOpened(now);
     this.#recording.mediaOpened();
-    this.#handler?.resumeAudio();
+    this.#handlers.present?.resumeAudio();
   }
 
   /** Somebody else takes the caller's place. */
@@ -298,30 +338,11 @@ export class LiveCall implements SessionOwner {
   }
 
   #startHandler(spec: LiveHandlerSpec, event: StartEvent, now: Millis): void {
-    const { runtime, environment, clipStore } = this.#context;
     this.#media.reset(now);
-    const host = new CallHost({
-      live: this,
-      context: this.#context,
-      takeAudio: (pcm) => this.#takeAudio(pcm),
-      beginClear: () => {
-        const at = runtime.now();
-        this.#media.beginClear(at);
-        this.#media.touched(at);
-      },
-      waiting: () => {},
-      ended: (ended) => this.#handlerEnded(host, ended),
-    });
-    const { facts, rate } = this.call;
-    const handler = createHandler(spec, { runtime, facts, environment, clipStore, rate }, host);
-    host.handler = handler;
-    this.#handler = handler;
-    handler.start(event);
+    this.#handlers.start(spec, event);
   }
 
-  #handlerEnded(host: CallHost, end: HandlerEnd): void {
-    if (this.#handler !== host.handler) return;
-    this.#handler = undefined;
+  #handlerEnded(end: HandlerEnd): void {
     if (this.call.state === "ended") return this.#leave();
     if (end.type === "failed") {
       this.input((call, now) => call.handlerFailed(end.reason, now));
@@ -341,37 +362,21 @@ export class LiveCall implements SessionOwner {
     const { observer } = this.#context;
     const statistics = this.#media.close(now);
     this.#signalling.close();
-    const event: EndEvent = {
-      event: "end",
-      cause: end.cause,
-      sip_status: end.sipStatus,
-      duration_ms: Math.round(end.durationMs),
-      statistics,
-    };
-    const record: CallRecord = {
-      call: this.call.facts,
-      handler: end.handler,
-      started_at: Math.round(this.#startedAt),
-      ...(end.setupMs === undefined ? {} : { setup_ms: Math.round(end.setupMs) }),
-      duration_ms: event.duration_ms,
-      cause: end.cause,
-      detail: end.detail,
-      sip_status: end.sipStatus,
-      codec: this.#media.codec,
-      statistics,
-    };
+    const { codec } = this.#media;
+    const ended = { facts: this.call.facts, end, startedAt: this.#startedAt, codec, statistics };
+    const record = recordOf(ended);
     this.#context.ended(this);
     this.#recording.end((recording) => {
       observer.callEnded?.(recording === undefined ? record : { ...record, recording });
       this.#isRecordTold = true;
       this.#leave();
     });
-    this.#handler?.stop(event);
+    this.#handlers.stop(endEventOf(ended));
   }
 
-  /** The call is gone once its handler is, and all files are closed. */
+  /** The call is gone once its handlers are, and all files are closed. */
   #leave(): void {
-    if (this.#handler === undefined && this.#isRecordTold) this.#context.gone(this);
+    if (this.#handlers.isGone && this.#isRecordTold) this.#context.gone(this);
   }
 
   #crashed(error: unknown, now: Millis): void {

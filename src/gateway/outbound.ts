@@ -28,6 +28,7 @@ import { LiveCall, type LiveCallContext } from "./live_call.ts";
 import { OutboundCallError, OutboundTargetError } from "./outbound_options.ts";
 import { asNameAddr, credentialsOf, parseTarget, trunkTarget } from "./outbound_target.ts";
 import type { ReferredCall } from "./referred_call.ts";
+import type { RouteSlots } from "./route_slots.ts";
 
 /** Whom to call, and who talks to them. */
 export interface OutgoingCallOptions {
@@ -72,6 +73,7 @@ export interface OutboundContext {
   /** The configuration of this moment. */
   readonly config: () => Config;
   readonly live: () => LiveCallContext;
+  readonly slots: RouteSlots;
   /** Takes the call in; says why not, where there is no room. */
   readonly admit: (now: Millis) => string | undefined;
   readonly began: (live: LiveCall) => void;
@@ -144,7 +146,7 @@ export class Outbound {
         flow,
         route: options.route,
       },
-      { config, runtime },
+      { config, runtime, slots: this.#context.slots },
       now,
     );
     const problem = this.#context.admit(now);

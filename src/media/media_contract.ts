@@ -128,19 +128,20 @@ export interface MediaOptions {
   readonly queueMax?: Millis;
 }
 
-/** What a re-INVITE or UPDATE may change. A key that is absent stays as it was. */
+/**
+ * What a re-INVITE or UPDATE may change, and `speech` with what it needs, by the call's wish. A key
+ * that is absent stays as it was.
+ */
 export type MediaChange = Partial<
   Omit<
     MediaOptions,
     | "random"
     | "queueMax"
     | "rate"
-    | "libraries"
     | "keepAlive"
     | "newSourceAfter"
     | "rtcp"
     | "srtpCrypto"
-    | "speech"
     | "inbandDtmf"
   >
 >;

@@ -238,6 +238,9 @@ export class MediaSession {
     this.#protection = protectionOf(after, this.#protection);
     this.#options = after;
     this.#patience = this.#patienceOf(after);
+    if (before.speech !== after.speech) {
+      (this.#taps ?? this.#openTaps()).listenFor(tapOptions(after).speech);
+    }
     if (!sameTarget(before.remote, after.remote)) {
       this.#latch.reset(after.remote, after.signallingAddress);
     }

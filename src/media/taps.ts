@@ -35,9 +35,13 @@ const CONTINUOUS_MS: Millis = 40;
 export class Taps {
   readonly #rate: Hertz;
   readonly #report: (event: MediaEvent) => void;
-  readonly #speech: BargeIn | undefined;
+  readonly #isQueued: () => boolean;
   readonly #keys: DtmfDetector | undefined;
-  readonly #close: () => void;
+  #speech: BargeIn | undefined;
+  /** Of what hears speech. */
+  #close: () => void = () => {};
+  /** What that missed at the beginning. */
+  #listensFrom: Samples = 0;
   #recorder: Recorder | undefined;
   /** What the recorder missed at the beginning. */
   #recordedFrom: Samples = 0;
@@ -59,14 +63,22 @@ export class Taps {
     this.#received = begin.received;
     this.#receivedAt = begin.now;
     this.#report = report;
+    this.#isQueued = isQueued;
     this.#keys = inbandDtmf ? new DtmfDetector(rate) : undefined;
-    if (speech === undefined) {
-      this.#close = () => {};
-      return;
-    }
+    if (speech !== undefined) this.listenFor(speech);
+  }
+
+  /** Listens for speech in this way from now on; `undefined`: no more. */
+  listenFor(speech: TapOptions["speech"]): void {
+    this.#close();
+    this.#close = () => {};
+    this.#speech = undefined;
+    if (speech === undefined) return;
+    const rate = this.#rate;
     const detector = new SpeechDetector({ rate, library: speech.library });
-    this.#speech = new BargeIn({ ...speech, rate, detector, isQueued });
+    this.#speech = new BargeIn({ ...speech, rate, detector, isQueued: this.#isQueued });
     this.#close = () => detector.close();
+    this.#listensFrom = this.#received;
   }
 
   /** The recorder of both directions from now on; the same one when asked again. */
@@ -101,7 +113,7 @@ export class Taps {
     const isNext = Math.abs(at - this.#sentEnd) < CONTINUOUS_MS * perMs;
     const position = isNext ? this.#sentEnd : Math.max(at, this.#sentEnd);
     this.#sentEnd = position + count;
-    this.#speech?.sent(samples, count, position / perMs);
+    this.#speech?.sent(samples, count, (position - this.#listensFrom) / perMs);
     this.#recorder?.handler(position - this.#recordedFrom, samples, count);
   }
 
@@ -119,6 +131,8 @@ export class Taps {
   }
 
   #changed(change: SpeechChange | undefined): void {
-    if (change !== undefined) this.#report(change);
+    if (change === undefined) return;
+    const missedMs = Math.round(this.#listensFrom / (this.#rate / 1000));
+    this.#report(change.type === "speech" ? { ...change, atMs: change.atMs + missedMs } : change);
   }
 }

@@ -41,8 +41,10 @@ export type Expanded =
  * - `file`: also no `/`, `\` or `..`, so that a value stays one name in the directory that the
  *   operator wrote.
  * - `uri`: whatever could end the user or host part is percent-encoded; RFC 3261 §19.1.2.
+ * - `url`: everything that means something in a URL of the web is percent-encoded; what is escaped
+ *   already is escaped once more. RFC 3986 §2.2.
  */
-export type TemplateUse = "text" | "file" | "uri";
+export type TemplateUse = "text" | "file" | "uri" | "url";
 
 /** Facts that placeholders can name, beside `{X-…}` headers and `{match.…}` groups. */
 const FACTS: Readonly<Record<string, (facts: CallFacts) => string>> = {
@@ -142,7 +144,7 @@ export function expandTemplate(
     if (refusal !== undefined) {
       return { ok: false, reason: `The value of {${placeholderName(part)}} ${refusal}` };
     }
-    value += use === "uri" ? escapeForUri(inserted) : inserted;
+    value += escapeFor(use, inserted);
   }
   return { ok: true, value };
 }
@@ -186,6 +188,11 @@ function refuseValue(value: string, use: TemplateUse): string | undefined {
     return 'holds "/", "\\" or "..", which could leave the directory';
   }
   return undefined;
+}
+
+function escapeFor(use: TemplateUse, value: string): string {
+  if (use === "uri") return escapeForUri(value);
+  return use === "url" ? encodeURIComponent(value.toWellFormed()) : value;
 }
 
 /** What is escaped already stays; `:` and brackets stay for `host:port`. */

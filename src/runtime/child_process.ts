@@ -73,7 +73,8 @@ class RunningChild implements ChildProcess {
     for (const stream of this.#pipes()) stream.on("error", ignore);
     tolerateFailedWrites(this.#control);
     child.on("error", ignore);
-    child.on("spawn", () => events.started());
+    // Bun loses the event "spawn" of a process' first child; who has a process id runs
+    queueMicrotask(() => events.started());
     child.on("exit", (code, signal) => this.#exited(code, signal));
     this.#listen();
   }

@@ -76,9 +76,19 @@ export interface WebSocketEvents {
   pong(): void;
   /** Everything that was sent has left this process. */
   drained(): void;
-  /** There is no connection; `why` is for a person, with the server as "it", and has its status. */
-  failed(why: string): void;
-  /** The connection is over. `code`: of the close frame, 1006 without one. RFC 6455 §7.4 */
+  /**
+   * There is no connection; `why` is for a person, with the server as "it".
+   *
+   * @param status Of its answer, where it gave one.
+   */
+  failed(why: string, status?: number): void;
+  /**
+   * The connection is over. RFC 6455 §7.4
+   *
+   * @param code Of the server's close frame, or of ours where the server broke the protocol; 1005
+   * when it had none, 1006 without a close frame.
+   * @param reason What the frame said, or why the connection was lost.
+   */
   closed(code: number, reason: string): void;
 }
 

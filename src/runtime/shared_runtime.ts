@@ -12,7 +12,7 @@ import { spawnChild } from "./child_process.ts";
 import { connectStream } from "./connect_stream.ts";
 import { hash, hmac } from "./digest_hash.ts";
 import { modifiedAt, openFile, readFile, writeFile } from "./files.ts";
-import { requestHttp } from "./http_client.ts";
+import { createHttpClient } from "./http_client.ts";
 import { serveHttp } from "./http_server.ts";
 import { listenStream } from "./listen_stream.ts";
 import { localAddressTowards } from "./local_address.ts";
@@ -31,9 +31,12 @@ export function sharedRuntime(
   { nameServers = [] }: RuntimeOptions,
 ): Runtime {
   const random = new PooledRandom();
+  const names = createNames(nameServers);
+  const openTcp: Runtime["connectTcp"] = (to, options, events) =>
+    connectTcp(to, options, events, names.resolveHost);
   return {
     ...own,
-    ...createNames(nameServers),
+    ...names,
     random,
     now: () => performance.now(),
     threadTime,
@@ -42,9 +45,10 @@ export function sharedRuntime(
     setImmediate: nextTurn,
     listenStream: (options, events) => listenStream(options, events),
     connectStream: (options, events) => connectStream(options, events, random),
-    connectTcp,
-    connectWebSocket: (options, events) => connectWebSocket(options, events, random),
-    requestHttp,
+    connectTcp: openTcp,
+    connectWebSocket: (options, events) =>
+      connectWebSocket(options, events, { random, connectTcp: openTcp }),
+    requestHttp: createHttpClient(names.resolveHost),
     serveHttp,
     hash,
     hmac,

@@ -75,13 +75,13 @@ export class WebSocketConnection implements StreamConnection {
   receive(data: Uint8Array): void {
     if (this.#closing) return;
     try {
-      for (const event of this.#decoder.receive(data)) {
-        if (event.type === "message") this.#events.receive(this, event.data);
-        else if (event.type === "ping") this.#answerPing(event.data);
+      this.#decoder.receive(data, (type, payload) => {
+        if (type === "text" || type === "binary") this.#events.receive(this, payload);
+        else if (type === "ping") this.#answerPing(payload);
         // §5.5.1: closed in the same way
-        else if (event.type === "close") this.#close(codeOf(event.data));
-        if (this.#closing) return;
-      }
+        else if (type === "close") this.#close(codeOf(payload));
+        return !this.#closing;
+      });
     } catch (error) {
       if (!(error instanceof WebSocketError)) throw error;
       this.#close(error.closeCode);

@@ -16,6 +16,10 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 export const CLOSE_CODE = {
   normal: 1000,
   protocolError: 1002,
+  /** Never sent: there was a close frame without a code. */
+  none: 1005,
+  /** Never sent: there was no close frame. */
+  lost: 1006,
   invalidData: 1007,
   tooBig: 1009,
 } as const;
@@ -29,11 +33,16 @@ const HEADER_BYTES_MAX = 14;
 /** What a message may be made of: more says nothing but that somebody wants us to work. */
 const FRAMES_MAX = 1024;
 
-/** A message, or a control frame. `data` is valid until the next call. */
-export interface WebSocketEvent {
-  readonly type: "message" | "ping" | "pong" | "close";
-  readonly data: Uint8Array;
-}
+/** A message, or a control frame. */
+export type WebSocketEvent = "text" | "binary" | "ping" | "pong" | "close";
+
+/**
+ * Who takes what was read.
+ *
+ * @param data Valid only during the call.
+ * @returns `false`: nothing more is wanted, and what is left of the portion is not read.
+ */
+export type WebSocketTaker = (event: WebSocketEvent, data: Uint8Array) => boolean;
 
 /** A peer that breaks the protocol, or sends too much. */
 export class WebSocketError extends Error {
@@ -54,7 +63,10 @@ export interface WebSocketDecoderOptions {
   readonly messageBytesMax: number;
 }
 
-/** Takes bytes in whatever portions, and gives whole messages. */
+/**
+ * Takes bytes in whatever portions, and gives whole messages. Hot path: a message that comes in one
+ * frame and one portion, unmasked, is not copied.
+ */
 export class WebSocketDecoder {
   readonly #options: WebSocketDecoderOptions;
   readonly #header = new Uint8Array(HEADER_BYTES_MAX);
@@ -80,20 +92,50 @@ export class WebSocketDecoder {
   /**
    * Takes what came.
    *
-   * @throws {WebSocketError} While iterating; nothing can be read any more.
+   * @throws {WebSocketError} Once what came before it was given; nothing can be read any more.
    */
-  *receive(data: Uint8Array): Generator<WebSocketEvent, void, void> {
+  receive(data: Uint8Array, take: WebSocketTaker): void {
     let at = 0;
     for (;;) {
       if (this.#opcode === undefined) {
+        const end = this.#wholeMessage(data, at);
+        if (end > 0) {
+          const start = at + ((data[at + 1] as number) < 126 ? 2 : 4);
+          const type = (data[at] as number) === FINAL_TEXT ? "text" : "binary";
+          at = end;
+          if (!take(type, checkedMessage(type, data.subarray(start, end)))) return;
+          continue;
+        }
         at = this.#readHeader(data, at);
         if (this.#opcode === undefined) return;
       }
       at = this.#readPayload(data, at);
       if (this.#payloadBytes > 0) return;
-      const event = this.#endFrame();
-      if (event !== undefined) yield event;
+      if (!this.#endFrame(take)) return;
     }
+  }
+
+  /**
+   * Looks for a message that is all there, in one frame without a mask, and not too long.
+   *
+   * @returns Where it ends; 0 when what is there has to be read step by step.
+   */
+  #wholeMessage(data: Uint8Array, at: number): number {
+    if (this.#headerBytes > 0 || this.#messageOpcode !== undefined) return 0;
+    const first = data[at];
+    if ((first !== FINAL_TEXT && first !== FINAL_BINARY) || this.#options.masked) return 0;
+    const second = data[at + 1];
+    if (second === undefined || second > 126) return 0;
+    let start = at + 2;
+    let length = second;
+    if (second === 126) {
+      start += 2;
+      if (start > data.length) return 0;
+      length = (data[at + 2] as number) << 8 | (data[at + 3] as number);
+      if (length < 126) return 0;
+    }
+    const fits = start + length <= data.length && length <= this.#options.messageBytesMax;
+    return fits ? start + length : 0;
   }
 
   /** §5.2 */
@@ -206,36 +248,43 @@ export class WebSocketDecoder {
     return this.#message;
   }
 
-  #endFrame(): WebSocketEvent | undefined {
+  #endFrame(take: WebSocketTaker): boolean {
     const opcode = this.#opcode as number;
     this.#opcode = undefined;
     if (opcode >= OPCODE.close) {
       const data = this.#control.subarray(0, this.#controlBytes);
       this.#controlBytes = 0;
       if (opcode === OPCODE.close) checkClose(data);
-      return { type: CONTROL_TYPES[opcode - OPCODE.close] ?? "close", data };
+      return take(CONTROL_TYPES[opcode - OPCODE.close] ?? "close", data);
     }
-    return this.#isFinal ? this.#endMessage() : undefined;
+    return this.#isFinal ? this.#endMessage(take) : true;
   }
 
-  #endMessage(): WebSocketEvent {
+  #endMessage(take: WebSocketTaker): boolean {
     const data = this.#message.subarray(0, this.#messageBytes);
-    // §8.1
-    if (this.#messageOpcode === OPCODE.text && !isUtf8(data)) {
-      throw new WebSocketError(CLOSE_CODE.invalidData, "The text is no UTF-8");
-    }
+    const type = this.#messageOpcode === OPCODE.text ? "text" : "binary";
     this.#messageOpcode = undefined;
     this.#messageBytes = 0;
     this.#frames = 0;
     // One large message does not hold its memory as long as the connection lives.
     if (this.#message.length > KEPT_BYTES_MAX) this.#message = new Uint8Array(0);
-    return { type: "message", data };
+    return take(type, checkedMessage(type, data));
   }
 }
 
 const CONTROL_TYPES = ["close", "ping", "pong"] as const;
 
 const KEPT_BYTES_MAX = 8192;
+
+/** First bytes of frames that are whole messages. §5.2 */
+const FINAL_TEXT = 0x80 | OPCODE.text;
+const FINAL_BINARY = 0x80 | OPCODE.binary;
+
+/** §8.1 */
+function checkedMessage(type: "text" | "binary", data: Uint8Array): Uint8Array {
+  if (type === "binary" || isUtf8(data)) return data;
+  throw new WebSocketError(CLOSE_CODE.invalidData, "The text is no UTF-8");
+}
 
 /** One whole frame, masked when there is a key. §5.2, §5.3 */
 export function encodeFrame(opcode: number, payload: Uint8Array, key?: Uint8Array): Uint8Array {
@@ -256,6 +305,13 @@ export function encodeFrame(opcode: number, payload: Uint8Array, key?: Uint8Arra
     frame[start + index] = (payload[index] as number) ^ (key[index & 3] as number);
   }
   return frame;
+}
+
+/** The code and the reason of a close frame that was read. §5.5.1, §7.1.5, §7.1.6 */
+export function readClose(data: Uint8Array): { readonly code: number; readonly reason: string } {
+  if (data.length < 2) return { code: CLOSE_CODE.none, reason: "" };
+  const code = (data[0] as number) << 8 | (data[1] as number);
+  return { code, reason: new TextDecoder().decode(data.subarray(2)) };
 }
 
 /** §5.5.1, §7.4: nothing, or a code that may be sent and a text. */

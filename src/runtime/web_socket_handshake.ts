@@ -15,12 +15,17 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** §4.1: sixteen random bytes */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
+/** What is quoted of a server's words. */
+const QUOTED_LENGTH_MAX = 100;
+
 /** What a client asks for. */
 export interface UpgradeRequest {
   readonly host: string;
   readonly path: string;
   readonly key: string;
   readonly subprotocol: string | undefined;
+  /** More header fields, none of which is among those of the handshake. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A server's decision, and the bytes that say it. */
@@ -32,7 +37,9 @@ export interface UpgradeAnswer {
 }
 
 /** The request of a client. §4.1 */
-export function formatUpgrade({ host, path, key, subprotocol }: UpgradeRequest): Uint8Array {
+export function formatUpgrade(
+  { host, path, key, subprotocol, headers = {} }: UpgradeRequest,
+): Uint8Array {
   return head([
     `GET ${path} HTTP/1.1`,
     `Host: ${host}`,
@@ -41,21 +48,48 @@ export function formatUpgrade({ host, path, key, subprotocol }: UpgradeRequest):
     `Sec-WebSocket-Key: ${key}`,
     "Sec-WebSocket-Version: 13",
     ...(subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ]);
 }
 
 /** Tells whether a server's answer fits what a client asked. §4.1, and RFC 7118 §4.1 */
-export function isUpgraded(
-  { start, headers }: HttpHead,
-  { key, subprotocol }: UpgradeRequest,
-): boolean {
-  return start[1] === "101" &&
-    headers.get("upgrade")?.toLowerCase() === "websocket" &&
-    hasToken(headers.get("connection"), "upgrade") &&
-    headers.get("sec-websocket-accept") === acceptOf(key) &&
-    // We asked for no extension, and cannot speak any.
-    tokensOf(headers.get("sec-websocket-extensions")).length === 0 &&
-    headers.get("sec-websocket-protocol") === subprotocol;
+export function isUpgraded(head: HttpHead, { key, subprotocol }: UpgradeRequest): boolean {
+  return upgradeFailure(head, { key, subprotocols: tokensOf(subprotocol) }) === undefined &&
+    head.headers.get("sec-websocket-protocol") === subprotocol;
+}
+
+/**
+ * Says why a server's answer opens no WebSocket. §4.1
+ *
+ * DEVIATION §4.1: a server that picks none of the subprotocols is taken, since simple servers do not
+ * know of them.
+ *
+ * @param subprotocols Those that were offered.
+ * @returns For a person, with the server as "it"; `undefined`: it does.
+ */
+export function upgradeFailure(
+  { start: [, status, phrase], headers }: HttpHead,
+  { key, subprotocols }: { readonly key: string; readonly subprotocols: readonly string[] },
+): string | undefined {
+  if (status !== "101") {
+    const location = headers.get("location");
+    const where = location === undefined ? "" : `, and sends us to ${quoted(location)}`;
+    return `it answered ${status} ${phrase.slice(0, QUOTED_LENGTH_MAX)}`.trimEnd() + where;
+  }
+  const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket" &&
+    hasToken(headers.get("connection"), "upgrade");
+  if (!isUpgrade) return "it answered 101, but with another protocol than WebSocket";
+  if (headers.get("sec-websocket-accept") !== acceptOf(key)) {
+    return "its answer does not belong to our request (Sec-WebSocket-Accept)";
+  }
+  // We asked for no extension, and cannot speak any.
+  const [extension] = tokensOf(headers.get("sec-websocket-extensions"));
+  if (extension !== undefined) {
+    return `it uses the extension ${quoted(extension)}, for which nobody asked`;
+  }
+  const subprotocol = headers.get("sec-websocket-protocol");
+  if (subprotocol === undefined || subprotocols.includes(subprotocol)) return undefined;
+  return `it speaks the subprotocol ${quoted(subprotocol)}, for which nobody asked`;
 }
 
 /** A server's answer to a client. §4.2 */
@@ -111,6 +145,10 @@ function refusal(status: string, headers: readonly string[], why: string): Upgra
 /** §4.2.2 */
 function acceptOf(key: string): string {
   return createHash("sha1").update(key + GUID).digest("base64");
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, QUOTED_LENGTH_MAX));
 }
 
 function head(lines: readonly string[], body = ""): Uint8Array {

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { STREAM_RATES, StreamResampler } from "../../src/audio/stream_resampler.ts";
+import { FOREIGN_RATES, STREAM_RATES, StreamResampler } from "../../src/audio/stream_resampler.ts";
 
 const PAIRS = STREAM_RATES.flatMap((from) =>
   STREAM_RATES.filter((to) => to !== from).map((to) => [from, to] as const)
+).concat(
+  FOREIGN_RATES.filter((rate) => rate % 50 === 0)
+    .flatMap((from) => [[from, 8000], [from, 16_000]] as const),
 );
 
 /** Passes samples through in frames of 20 ms. */
@@ -199,8 +202,16 @@ describe("resampling of streams", () => {
     expect(passed(resampler, sine(440, 8000), 160)).toEqual(sine(440, 8000));
   });
 
+  test("takes rates whose frames are no whole samples, in any pieces", () => {
+    const got = passed(new StreamResampler({ from: 11_025, to: 8000 }), sine(1000, 11_025), 441);
+    const { gainDb, restDb } = listen(got, 1000, 8000);
+    expect(Math.abs(gainDb)).toBeLessThan(0.1);
+    expect(restDb).toBeLessThan(-60);
+    expect(got.length).toBe(1600);
+  });
+
   test("refuses rates that it has no filter for", () => {
-    expect(() => new StreamResampler({ from: 11_025, to: 8000 })).toThrow(RangeError);
+    expect(() => new StreamResampler({ from: 11_000, to: 8000 })).toThrow(RangeError);
     expect(() => new StreamResampler({ from: 8000, to: 0 })).toThrow("use 8000, 16000");
   });
 });

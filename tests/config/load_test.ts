@@ -66,6 +66,7 @@ describe("the smallest file", () => {
       rate: 8000,
       barge_in: { mode: "off", after: 300 },
       dtmf: "auto",
+      dead_air: { limit: 10_000 },
     }]);
   });
 
@@ -125,11 +126,12 @@ describe("faults", () => {
   });
 
   test("keys of later versions are unknown", () => {
-    for (const key of ["webhook", "websocket", "audiosocket", "frame", "dial"]) {
+    for (const key of ["frame", "dial"]) {
       const [first] = errors(`routes:\n  - echo: true\n    ${key}: x\n`);
       expect(first).toContain(`routes.yaml:3:5: Unknown key "${key}"`);
     }
-    expect(errors("routes: [{ echo: true }]\napi: {}\n")[0]).toContain('Unknown key "api"');
+    expect(errors("routes: [{ echo: true }]\nrecords: {}\n")[0]).toContain("records");
+    expect(errors("routes: [{ echo: true }]\napi: { token: a }\n")[0]).toContain("token");
     expect(errors("routes: [{ echo: true }]\nrtp: { ptime: 20 }\n")[0]).toContain("ptime");
   });
 

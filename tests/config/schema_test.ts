@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFrom, loadConfig } from "../../src/config/load.ts";
 import { jsonSchema } from "../../src/config/schema.ts";
-import { HANDLER_KEYS } from "../../src/config/schema_route.ts";
+import { HANDLER_KEYS } from "../../src/config/schema_handlers/handler_keys.ts";
 
 interface Node {
   readonly title?: string;
@@ -70,6 +70,15 @@ describe("the JSON Schema", () => {
     for (const name of ["rtp.srtp", "barge_in.after", "record.on", "limits.lag"]) {
       expect(names).toContain(name);
     }
+    for (const name of ["webhook.auth_token", "websocket.reconnect.delay", "audiosocket.idle"]) {
+      expect(names).toContain(name);
+    }
+    for (const name of ["exec.limits.memory", "max_calls", "dead_air.play", "speech.tts.exec"]) {
+      expect(names).toContain(name);
+    }
+    for (const name of ["http.targets", "breaker.pause", "api.listen", "webhook.tls.ca"]) {
+      expect(names).toContain(name);
+    }
     expect(SCHEMA.required).toEqual(["routes"]);
     expect(SCHEMA.additionalProperties).toBe(false);
   });
@@ -83,7 +92,7 @@ describe("the JSON Schema", () => {
 
   test("has examples and defaults where there are any", () => {
     const sections = ["sip", "sip.tls", "sip.auth", "sip.per_source", "sip.block"];
-    sections.push("rtp", "limits", "log");
+    sections.push("rtp", "limits", "log", "speech", "http", "breaker");
     const bare = KEYS.filter(({ name, node }) =>
       !sections.includes(name) && (node.examples ?? []).length === 0
     );
@@ -143,6 +152,15 @@ function configWith(name: string, value: unknown): unknown {
   const path = name.split(".");
   const [section = "", key] = path;
   if (section === "routes") return { routes: value };
+  if (["http", "breaker", "api"].includes(section)) {
+    const set = key === undefined ? value : { [key]: value };
+    return { routes: [{ echo: true }], [section]: set };
+  }
+  if (section === "speech") {
+    const [, program = "", inner] = path;
+    const set = inner === undefined ? value : { exec: ["a"], [inner]: value };
+    return { routes: [{ echo: true }], speech: key === undefined ? value : { [program]: set } };
+  }
   if (["sip", "rtp", "limits", "registrations", "trunks", "log"].includes(section)) {
     const set = key === undefined ? value : sectionWith(path, value);
     return { routes: [{ echo: true }], [section]: set };
@@ -152,18 +170,35 @@ function configWith(name: string, value: unknown): unknown {
   }
   const siblings: Readonly<Record<string, unknown>> = {
     exec: { command: ["a"] },
+    webhook: { url: "https://a.example", ...webhookBeside(path) },
+    websocket: {
+      url: "wss://a.example",
+      protocol: key === "parameters" ? "twilio" : "voicegw",
+    },
+    audiosocket: { url: "tcp://127.0.0.1:9092" },
     play: { file: "a.wav" },
     reject: { status: 403 },
     redirect: { to: "sip:a@b" },
     barge_in: { mode: "clear" },
     record: { file: "{id}.wav" },
   };
-  const set = key === undefined ? value : { ...siblings[section] as object, [key]: value };
+  const inner = path[2];
+  const nested = inner === undefined ? value : { ...tlsBeside(path), [inner]: value };
+  const set = key === undefined ? value : { ...siblings[section] as object, [key]: nested };
   // Placeholders of examples take the group "queue".
   const when = { "X-Room-ID": "/(?<queue>.*)/" };
   const isHandler = (HANDLER_KEYS as readonly string[]).includes(section);
   const handler = isHandler ? {} : section === "answer" ? { exec: ["a"] } : { echo: true };
   return { routes: [{ when, ...handler, [section]: set }] };
+}
+
+/** What Twilio's keys need beside them. */
+function webhookBeside([, key]: readonly string[]): object {
+  return key === "auth_token" || key === "status_callback" ? { protocol: "twilio" } : {};
+}
+
+function tlsBeside([, key]: readonly string[]): object {
+  return key === "tls" ? TLS : {};
 }
 
 test("every key stands in docs/CONFIGURATION.md, with its default", () => {

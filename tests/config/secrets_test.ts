@@ -77,6 +77,52 @@ describe("a password that is written at a wrong place stands in no message", () 
   });
 });
 
+describe("a secret of a server stands in no message", () => {
+  const whsec = `whsec_${SECRET}`;
+  const places = [
+    `webhook: { url: "https://a", secret: ${SECRET} }`,
+    `webhook: { url: "https://a", secret: [${whsec}] }`,
+    `webhook: { url: "https://a", secret: { ${whsec}: a } }`,
+    `webhook: { url: "https://a", auth_token: [${SECRET}] }`,
+    `webhook: { url: "https://a", protocol: twilio, secret: ${whsec} }`,
+    `webhook: { url: "https://a", auth_token: ${SECRET} }`,
+    `webhook: { url: "https://a", headers: { Authorization: "Bearer {${SECRET}}" } }`,
+    `webhook: { url: "https://a", headers: { Authorization: [${SECRET}] } }`,
+    `webhook: "https://u:${SECRET}@{host}/"`,
+    `webhook: "https://u:{${SECRET}}@a/"`,
+    `webhook: "https://u:${SECRET}@a b/"`,
+    `webhook: "ftp://u:${SECRET}@a/"`,
+    `websocket: "wss://u:${SECRET}@:70000/"`,
+    `websocket: { url: "wss://u:${SECRET}@a/.." }`,
+  ];
+  for (const place of places) {
+    test(place, () => {
+      const loaded = loadConfig(`routes: [{ ${place} }]`, { file: "routes.yaml", env: {} });
+      expect(loaded.ok).toBe(false);
+      const told = loaded.ok ? "" : loaded.errors.map(formatIssue).join("\n");
+      expect(told).toMatch(/^routes\.yaml:1:\d+: /);
+      expect(told).not.toContain(SECRET);
+    });
+  }
+
+  test("and in nothing that describes a route", () => {
+    const loaded = loadConfig(
+      `routes:
+  - webhook: { url: "https://u:${SECRET}@a/?key=${SECRET}&room={room_id}", protocol: twilio, auth_token: ${SECRET} }
+    on_error: { websocket: "wss://${SECRET}@a/?${SECRET}" }
+`,
+      { file: "routes.yaml", env: {} },
+    );
+    if (!loaded.ok) throw new Error(loaded.errors.map(formatIssue).join("\n"));
+    const { config, warnings } = loaded;
+    const told = describeSettings(config) + describeTable(config.routes) +
+      warnings.map(formatIssue).join("\n");
+    expect(told).toContain("webhook https://a/?key=…&room={room_id} as Twilio does");
+    expect(told).toContain("websocket wss://a/?…");
+    expect(told).not.toContain(SECRET);
+  });
+});
+
 test("a password stands in nothing that describes a configuration", () => {
   const text = `
 sip: { allow: [any], auth: { users: { "the-user": { password: ${SECRET} } }, algorithms: [MD5] } }

@@ -83,8 +83,9 @@ interface Rig {
 async function withCall(
   route: Readonly<Record<string, unknown>>,
   body: (rig: Rig) => Promise<void>,
+  others: readonly unknown[] = [],
 ): Promise<void> {
-  const server = await startGateway({ routes: [{ barge_in: "clear", ...route }] });
+  const server = await startGateway({ routes: [{ barge_in: "clear", ...route }, ...others] });
   const caller = await RawCaller.open(server.udp);
   const telephone = await Telephone.open();
   const { call, answer } = await caller.establish({ sdp: sdpOf("127.0.0.1", telephone.port) });
@@ -163,6 +164,23 @@ describe("a caller who speaks over a handler", () => {
       await rig.end();
       expect(namesOf(rig.events())).toEqual(["start", "speech", "speech", "end"]);
     }));
+
+  test.concurrent("stops the handler of the route that the call was handed to", () => {
+    const exec = program('echo \'{{"command":"route","name":"talker"}\' >&3; sleep 10');
+    const talker = {
+      name: "talker",
+      barge_in: "clear",
+      exec: program('cat "$0"; sleep 10'),
+    };
+    return withCall({ when: { to: "*" }, exec, barge_in: "off" }, async (rig) => {
+      await rig.say(silence(600));
+      await rig.say(WORDS);
+      await rig.say(silence(300));
+      await rig.end();
+      expect(clearedOf(rig.events())).toMatchObject([{ reason: "barge_in" }]);
+      expect(namesOf(rig.events()).filter((event) => event === "start")).toHaveLength(2);
+    }, [talker]);
+  });
 
   test.concurrent("ends a recording that is played, and with it the call", () =>
     withCall({ play: wav }, async (rig) => {

@@ -210,4 +210,53 @@ describe("a media session", () => {
     const lastSent = harness.sent.at(-1)?.at ?? NaN;
     expect(lastSent).toBeLessThanOrEqual(stoppedAt + 20);
   });
+
+  /** Sends what the caller says, as packets, and calls `then` when it is so far. */
+  function say(harness: Harness, caller: Int16Array, then: readonly [number, () => void][]): void {
+    const left = [...then];
+    for (let at = 0; at + 160 <= caller.length; at += 160) {
+      while (left[0] !== undefined && at / 8 >= left[0][0]) left.shift()?.[1]();
+      const payload = new Uint8Array(160);
+      PCMU.encode(caller, at, 160, payload, 0);
+      harness.receiveAt(at / 8 + 20, rtp({ sequence: at / 160, timestamp: at, payload }));
+    }
+  }
+
+  test("listens from the moment on that it is asked to, with the times of the whole call", () => {
+    const harness = new Harness();
+    const caller = new Int16Array(ms(8000));
+    for (const begin of [1000, 5000]) caller.set(WORDS, ms(begin));
+    harness.session.write(new Uint8Array(atLevel(speech(RATE), -26).slice().buffer), 0);
+    const prompt = new Uint8Array(PROMPT.buffer);
+    say(harness, caller, [[3500, () => {
+      const speech = { mode: "clear", after: 300 } as const;
+      harness.session.renegotiate({ speech, libraries }, harness.now);
+      harness.session.write(prompt, harness.now);
+    }]]);
+    const [started, ...others] = harness.eventsOf("speech");
+    expect(started?.state).toBe("started");
+    expect(Math.abs((started?.atMs ?? NaN) - 5000)).toBeLessThanOrEqual(60);
+    expect(others.map(({ state }) => state)).toEqual(["stopped"]);
+    const interrupted = harness.events.filter(({ type }) => type === "bargeIn");
+    expect(interrupted).toHaveLength(1);
+    expect(Math.abs((interrupted[0]?.at ?? NaN) - 5300)).toBeLessThanOrEqual(80);
+  });
+
+  test("listens no more when it is asked to, and goes on recording", () => {
+    const harness = new Harness({ libraries, speech: { mode: "notify", after: 300 } });
+    const recorder = harness.session.startRecording();
+    say(harness, late(WORDS, 1000), [[500, () => {
+      harness.session.renegotiate({ speech: undefined }, harness.now);
+    }]]);
+    expect(harness.eventsOf("speech")).toEqual([]);
+    expect(harness.session.startRecording()).toBe(recorder);
+  });
+
+  test("says so where the detector is not there, and goes on as it was", () => {
+    const harness = new Harness();
+    const speech = { mode: "notify", after: 300 } as const;
+    expect(() => harness.session.renegotiate({ speech }, 0)).toThrow(RangeError);
+    say(harness, WORDS, []);
+    expect(harness.heard.length).toBeGreaterThan(1000);
+  });
 });

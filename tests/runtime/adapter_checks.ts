@@ -9,11 +9,15 @@
 
 import { DNS_CHECKS } from "./dns_checks.ts";
 import { FAILURE_CHECKS } from "./failure_checks.ts";
+import { HTTP_CLIENT_CHECKS } from "./http_client_checks.ts";
+import { HTTP_RESPONSE_CHECKS } from "./http_response_checks.ts";
+import { HTTP_SERVER_CHECKS } from "./http_server_checks.ts";
 import { NET_CHECKS } from "./net_checks.ts";
 import { PROCESS_CHECKS } from "./process_checks.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
 import { TLS_CHECKS } from "./tls_checks.ts";
 import { UDP_CHECKS } from "./udp_checks.ts";
+import { WEB_SOCKET_CLIENT_CHECKS } from "./web_socket_client_checks.ts";
 import { WEB_SOCKET_CHECKS } from "./web_socket_checks.ts";
 import type { Check } from "./check.ts";
 
@@ -24,6 +28,10 @@ export const ADAPTER_CHECKS: Readonly<Record<string, Check>> = {
   ...TLS_CHECKS,
   ...FAILURE_CHECKS,
   ...WEB_SOCKET_CHECKS,
+  ...WEB_SOCKET_CLIENT_CHECKS,
+  ...HTTP_CLIENT_CHECKS,
+  ...HTTP_RESPONSE_CHECKS,
+  ...HTTP_SERVER_CHECKS,
   ...DNS_CHECKS,
   ...PROCESS_CHECKS,
   ...SYSTEM_CHECKS,

@@ -31,9 +31,10 @@ function decode(
   const events: (readonly [string, string] | number)[] = [];
   try {
     for (const portion of portions) {
-      for (const { type, data } of decoder.receive(portion)) {
+      decoder.receive(portion, (type, data) => {
         events.push([type, new TextDecoder().decode(data)]);
-      }
+        return true;
+      });
     }
   } catch (error) {
     if (!(error instanceof WebSocketError)) throw error;
@@ -44,16 +45,16 @@ function decode(
 
 describe("RFC 6455 §5.7 examples", () => {
   test("an unmasked and a masked text", () => {
-    expect(decode([hex("81 05 48 65 6c 6c 6f")])).toEqual([["message", "Hello"]]);
+    expect(decode([hex("81 05 48 65 6c 6c 6f")])).toEqual([["text", "Hello"]]);
     const masked = hex("81 85 37 fa 21 3d 7f 9f 4d 51 58");
-    expect(decode([masked], { masked: true })).toEqual([["message", "Hello"]]);
+    expect(decode([masked], { masked: true })).toEqual([["text", "Hello"]]);
     expect(encodeFrame(OPCODE.text, bytes("Hello"))).toEqual(hex("81 05 48 65 6c 6c 6f"));
     expect(encodeFrame(OPCODE.text, bytes("Hello"), KEY)).toEqual(masked);
   });
 
   test("a text in two fragments, with a ping between them", () => {
     const portions = [hex("01 03 48 65 6c"), hex("89 01 78"), hex("80 02 6c 6f")];
-    expect(decode(portions)).toEqual([["ping", "x"], ["message", "Hello"]]);
+    expect(decode(portions)).toEqual([["ping", "x"], ["text", "Hello"]]);
   });
 
   test("a ping and its masked answer", () => {
@@ -106,7 +107,7 @@ describe("RFC 6455 §5 what a peer may not send", () => {
   test("more than a message may have, in one frame or in many", () => {
     const limits = { messageBytesMax: 10 };
     const ten = encodeFrame(OPCODE.binary, bytes("0123456789"));
-    expect(decode([ten], limits)).toEqual([["message", "0123456789"]]);
+    expect(decode([ten], limits)).toEqual([["binary", "0123456789"]]);
     // Before the payload comes.
     expect(decode([hex("82 0b")], limits)).toEqual([CLOSE_CODE.tooBig]);
     expect(decode([hex("02 05 31 31 31 31 31"), hex("80 06")], limits)).toEqual([
@@ -133,13 +134,13 @@ describe("RFC 6455 §5.4 messages in any portions", () => {
       for (let at = 0; at < all.length; at += size + 1) {
         portions.push(all.slice(at, at + size + 1));
       }
-      expect(decode(portions, { masked })).toEqual(texts.map((text) => ["message", text]));
+      expect(decode(portions, { masked })).toEqual(texts.map((text) => ["text", text]));
     }));
   });
 
   test("a character may be cut by a fragment", () => {
     const portions = [hex("01 01 c3"), hex("80 01 a4")];
-    expect(decode(portions)).toEqual([["message", "ä"]]);
+    expect(decode(portions)).toEqual([["text", "ä"]]);
   });
 
   test("whatever comes, nothing but the decoder's own error is thrown", () => {

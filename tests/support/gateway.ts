@@ -35,6 +35,10 @@ export interface GatewayConfig {
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly registrations?: readonly unknown[];
   readonly trunks?: Readonly<Record<string, unknown>>;
+  readonly speech?: Readonly<Record<string, unknown>>;
+  readonly http?: Readonly<Record<string, unknown>>;
+  readonly breaker?: Readonly<Record<string, unknown>>;
+  readonly api?: Readonly<Record<string, unknown>>;
 }
 
 let nextPorts = 21_000;
@@ -50,6 +54,10 @@ export async function startGateway(given: GatewayConfig): Promise<RunningGateway
     limits: { calls_per_second: 1000, ...given.limits },
     registrations: given.registrations ?? [],
     trunks: given.trunks ?? {},
+    speech: given.speech ?? {},
+    http: given.http ?? {},
+    breaker: given.breaker ?? {},
+    ...(given.api === undefined ? {} : { api: given.api }),
   });
   const records: CallRecord[] = [];
   const logs: string[] = [];

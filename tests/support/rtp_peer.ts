@@ -52,7 +52,16 @@ export class RtpPeer {
 
   /** Sends one frame in which every sample has the same mu-law code. */
   send(to: { readonly address: string; readonly port: number }, code: number): void {
-    const packet = new Uint8Array(12 + FRAME).fill(code, 12);
+    this.sendPayload(to, new Uint8Array(FRAME).fill(code));
+  }
+
+  /** Sends one frame of mu-law. */
+  sendPayload(
+    to: { readonly address: string; readonly port: number },
+    payload: Uint8Array,
+  ): void {
+    const packet = new Uint8Array(12 + FRAME);
+    packet.set(payload, 12);
     writeRtpHeader(packet, {
       ...emptyRtpHeader(),
       marker: this.#sequence === 1,

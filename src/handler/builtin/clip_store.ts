@@ -1,5 +1,6 @@
 /**
- * Sound files that are ready to be played, kept for the next call.
+ * Sounds that are ready to be played, kept for the next call: files of ours, and what was fetched or
+ * spoken.
  *
  * @module
  */
@@ -16,12 +17,15 @@ const STORE_BYTES_MAX = 64 << 20;
 const FILE_BYTES_MAX = 256 << 20;
 
 interface Clip {
-  readonly modifiedAt: Millis;
+  /** When its file was changed. */
+  readonly modifiedAt?: Millis;
+  /** Until when it may be used, where there is no file. */
+  readonly until?: Millis;
   /** s16le mono. */
   readonly pcm: Uint8Array;
 }
 
-/** Clips by path and rate. A file that has changed is read again. */
+/** Clips by what they are. A file that has changed is read again. */
 export class ClipStore {
   readonly #runtime: Pick<Runtime, "readFile" | "modifiedAt">;
   /** In the order of use, the longest unused first. */
@@ -38,7 +42,7 @@ export class ClipStore {
    * Rejects with an `Error` that names the file and what is wrong with it.
    */
   async load(path: string, rate: Hertz): Promise<Uint8Array> {
-    const key = `${rate} ${path}`;
+    const key = `file ${rate} ${path}`;
     const modifiedAt = await this.#runtime.modifiedAt(path);
     const kept = this.#clips.get(key);
     this.#forget(key);
@@ -50,6 +54,27 @@ export class ClipStore {
     this.#forget(key);
     this.#keep(key, { modifiedAt, pcm });
     return pcm;
+  }
+
+  /** What was kept under that key and may still be used. The buffer is shared. */
+  find(key: string, now: Millis): Uint8Array | undefined {
+    const kept = this.#clips.get(key);
+    if (kept?.until === undefined) return undefined;
+    this.#forget(key);
+    if (now >= kept.until) return undefined;
+    this.#keep(key, kept);
+    return kept.pcm;
+  }
+
+  /**
+   * Keeps a sound until then, or until others need its place.
+   *
+   * @param key Says what it is, its rate included; keys of files are the store's own.
+   * @param pcm s16le mono; not to be written to any more.
+   */
+  keep(key: string, pcm: Uint8Array, until: Millis): void {
+    this.#forget(key);
+    this.#keep(key, { until, pcm });
   }
 
   #keep(key: string, clip: Clip): void {

@@ -5,18 +5,13 @@
  * @module
  */
 
-import type { Samples } from "../../base/units.ts";
 import type { StartEvent } from "../../call/handler_message.ts";
 import type { PlaySpec } from "../../route/route.ts";
 import type { Runtime } from "../../runtime/ports.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
+import { loadClip, LoadedSound } from "../sound/loaded_sound.ts";
+import type { Sound } from "../sound/sound.ts";
 import type { ClipStore } from "./clip_store.ts";
-
-/** What is handed over in one piece. */
-const CHUNK_SAMPLES: Samples = 1_600;
-
-/** Pieces handed over before others get their turn, should the queue never be full. */
-const CHUNKS_A_TURN = 64;
 
 /** What a player needs of the world around it. */
 export interface PlayOptions {
@@ -31,11 +26,7 @@ export interface PlayOptions {
 export class PlayHandler implements Handler {
   readonly #options: PlayOptions;
   #state: "idle" | "loading" | "playing" | "ended" = "idle";
-  /** Whether a later turn goes on by itself. */
-  #scheduled = false;
-  #pcm: Uint8Array = new Uint8Array(0);
-  #offset = 0;
-  #rounds = 0;
+  #sound: Sound | undefined;
 
   constructor(options: PlayOptions) {
     this.#options = options;
@@ -44,11 +35,18 @@ export class PlayHandler implements Handler {
   start(event: StartEvent): void {
     if (this.#state !== "idle") return;
     this.#state = "loading";
-    const { clips, spec } = this.#options;
-    clips.load(spec.file, event.audio.rate).then(
-      (pcm) => this.#loaded(pcm),
-      (error: Error) => this.#end({ type: "failed", reason: error.message }),
-    );
+    const { clips, runtime, spec } = this.#options;
+    this.#sound = new LoadedSound({
+      load: (done) => loadClip(clips, { path: spec.file, rate: event.audio.rate }, done),
+      loop: spec.loop,
+      runtime,
+      sink: {
+        audio: (pcm) => this.#play(pcm),
+        ended: () => this.#end({ type: "completed" }),
+        failed: (reason) => this.#end({ type: "failed", reason }),
+      },
+    });
+    this.#sound.start();
   }
 
   receiveAudio(): void {}
@@ -56,7 +54,7 @@ export class PlayHandler implements Handler {
   receiveEvent(): void {}
 
   resumeAudio(): void {
-    if (this.#state === "playing" && !this.#scheduled) this.#play();
+    this.#sound?.resume();
   }
 
   /** A caller who speaks over it has heard enough: as if the file had ended, with or without loop. */
@@ -73,38 +71,25 @@ export class PlayHandler implements Handler {
     this.#end({ type: "stopped" });
   }
 
-  #loaded(pcm: Uint8Array): void {
-    if (this.#state !== "loading") return;
-    this.#state = "playing";
-    this.#pcm = pcm;
-    this.#options.host.started();
-    this.resumeAudio();
+  /** The first samples are the proof that it can be played. */
+  #play(pcm: Uint8Array): boolean {
+    const { host } = this.#options;
+    if (this.#state === "loading") {
+      this.#state = "playing";
+      host.started();
+    }
+    return this.#isEnded || host.audio(pcm);
   }
 
-  #play(): void {
-    const { host, runtime, spec } = this.#options;
-    for (let chunk = 0; chunk < CHUNKS_A_TURN; chunk++) {
-      if (this.#state !== "playing") return;
-      if (this.#offset >= this.#pcm.length) {
-        this.#offset = 0;
-        this.#rounds++;
-        if (this.#rounds >= spec.loop) return this.#end({ type: "completed" });
-      }
-      const start = this.#offset;
-      this.#offset += CHUNK_SAMPLES * 2;
-      if (!host.audio(this.#pcm.subarray(start, this.#offset))) return;
-    }
-    this.#scheduled = true;
-    runtime.setImmediate(() => {
-      this.#scheduled = false;
-      this.resumeAudio();
-    });
+  /** The host may have stopped it. */
+  get #isEnded(): boolean {
+    return this.#state === "ended";
   }
 
   #end(end: HandlerEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#pcm = new Uint8Array(0);
+    this.#sound?.stop();
     this.#options.host.ended(end);
   }
 }

@@ -1,10 +1,13 @@
 /**
  * Keeps commands of the control channel in order with the audio on standard output.
  *
- * The two come through different pipes, and the short command overtakes the long audio. So a `mark`
- * or `clear` waits until what was in the audio pipe when it came has been read, and every later
- * command waits behind it. The sound stops at a `clear` all the same: at once, as the first of its
- * two steps.
+ * The two come through different pipes, and the short command overtakes the long audio. So a `mark`,
+ * `play`, `say` or `clear` waits until what was in the audio pipe when it came has been read, and
+ * every later command waits behind it. The sound stops at a `clear` all the same: at once, as the
+ * first of its two steps.
+ *
+ * What a program writes to standard output right behind a command may still be read before it: who
+ * needs that order waits for the answer of a mark.
  *
  * @module
  */
@@ -61,6 +64,7 @@ export class CommandOrder {
   }
 }
 
-function waitsForAudio(command: HandlerCommand): boolean {
-  return command.command === "mark" || command.command === "clear";
+/** Those that have a place in the audio. */
+function waitsForAudio({ command }: HandlerCommand): boolean {
+  return command === "mark" || command === "play" || command === "say" || command === "clear";
 }

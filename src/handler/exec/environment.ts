@@ -30,12 +30,28 @@ export function makeEnvironment(options: {
   readonly route: Readonly<Record<string, string>>;
 }): Environment {
   const { call } = options.start;
-  const env = {
+  return checked({
     ...options.parent,
     ...callVariables(options.start),
     ...headerVariables(call.x_headers),
     ...options.route,
-  };
+  });
+}
+
+/** The environment of a program that waits for its call, or could have: `start` tells of it. */
+export function makePoolEnvironment(options: {
+  readonly parent: Readonly<Record<string, string>>;
+  readonly route: Readonly<Record<string, string>>;
+}): Environment {
+  return checked({
+    ...options.parent,
+    VOICEGW_POOL: "1",
+    VOICEGW_CONTROL_FD: "3",
+    ...options.route,
+  });
+}
+
+function checked(env: Readonly<Record<string, string>>): Environment {
   for (const [name, value] of Object.entries(env)) {
     if (value.includes("\0") || name.includes("\0")) {
       return { ok: false, reason: `The value of ${JSON.stringify(name)} holds a NUL character` };

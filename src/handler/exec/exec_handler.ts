@@ -12,16 +12,26 @@
 import type { Millis } from "../../base/units.ts";
 import type { HandlerCommand, HandlerEvent, StartEvent } from "../../call/handler_message.ts";
 import type { ExecSpec } from "../../route/route.ts";
-import type { ChildProcess, ProcessStartError, Runtime, Timer } from "../../runtime/ports.ts";
+import type {
+  ChildProcess,
+  ProcessEvents,
+  ProcessStartError,
+  Runtime,
+  Timer,
+} from "../../runtime/ports.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
+import { NO_GUARD, type TargetGuard } from "../target_guard.ts";
 import { AudioWriter } from "./audio_writer.ts";
 import { CommandOrder } from "./command_order.ts";
 import { ControlReader } from "./control_reader.ts";
 import { ControlWriter } from "./control_writer.ts";
-import { makeEnvironment } from "./environment.ts";
-import { exitFailure, type ProcessExit, startFailure } from "./exit_reason.ts";
+import { makeEnvironment, makePoolEnvironment } from "./environment.ts";
+import { execExitFailure, execStartFailure, limitedCommand } from "./exec_limits.ts";
+import type { ProcessExit } from "./exit_reason.ts";
+import { execTarget, Probation } from "./probation.ts";
 import { SampleAligner } from "./sample_aligner.ts";
 import { StderrLog } from "./stderr_log.ts";
+import type { WaitingProgram } from "./waiting_program.ts";
 
 /** How long grandchildren may hold the pipes of a program that has exited. */
 const PIPE_GRACE: Millis = 500;
@@ -49,6 +59,12 @@ export interface ExecOptions {
   /** The parent's environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly host: HandlerHost;
+  /** Gives a program that was started ahead; `undefined`: there is none. */
+  readonly takePooled?: () => WaitingProgram | undefined;
+  /** What is known of programs that cannot be started. */
+  readonly targets?: TargetGuard | undefined;
+  /** Name of the program there; its argv when absent. */
+  readonly target?: string;
 }
 
 /**
@@ -66,6 +82,7 @@ export class ExecHandler implements Handler {
   readonly #reader: ControlReader;
   readonly #order: CommandOrder;
   readonly #aligner = new SampleAligner();
+  readonly #probation: Probation;
   #state: State = "idle";
   #child: ChildProcess | undefined;
   #writer: ControlWriter | undefined;
@@ -78,6 +95,12 @@ export class ExecHandler implements Handler {
     this.#options = options;
     this.#host = options.host;
     this.#runtime = options.runtime;
+    const { runtime, spec, targets: guard = NO_GUARD } = options;
+    this.#probation = new Probation({
+      guard,
+      target: options.target ?? execTarget(spec.command),
+      runtime,
+    });
     this.#stderr = new StderrLog((line) => this.#host.log(line), options.runtime.now);
     this.#order = new CommandOrder({
       drain: (done) => this.#child?.drainStdout(done),
@@ -94,34 +117,27 @@ export class ExecHandler implements Handler {
 
   start(event: StartEvent): void {
     if (this.#state !== "idle") return;
-    const { spec, environment } = this.#options;
-    const made = makeEnvironment({ parent: environment, start: event, route: spec.env });
+    const { spec, environment, takePooled } = this.#options;
+    const isPooled = (spec.pool ?? 0) > 0;
+    const made = isPooled
+      ? makePoolEnvironment({ parent: environment, route: spec.env })
+      : makeEnvironment({ parent: environment, start: event, route: spec.env });
     if (!made.ok) return this.#end({ type: "failed", reason: made.reason });
+    const refused = this.#probation.begin();
+    if (refused !== undefined) return this.#end({ type: "failed", reason: refused });
     this.#state = "starting";
-    this.#child = this.#runtime.spawn({
-      command: spec.command,
-      env: made.env,
-      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-      events: {
-        started: (error) => this.#started(error),
-        stdout: (data) => this.#stdout(data),
-        stderr: (data) => this.#stderr.receive(data),
-        control: (data) => this.#control(data),
-        stdinDrained: () => this.#input?.flush(),
-        controlDrained: () => this.#writer?.flush(),
-        // `closed` tells it, and only then is the control channel read to its end too.
-        stdoutEnded: () => {},
-        exited: (code, signal) => this.#exited({ code, signal }),
-        closed: () => this.#closed(),
-      },
-    });
+    const pooled = takePooled?.();
+    const child = pooled?.attach(this.#events()) ?? this.#spawn(made.env);
+    this.#child = child;
     this.#input = new AudioWriter(
-      this.#child,
+      child,
       event.audio.rate * 2 * STDIN_QUEUE / 1000,
       (bytes) => this.#host.audioDropped(bytes),
     );
-    this.#writer = new ControlWriter(this.#child);
+    this.#writer = new ControlWriter(child);
     this.#writer.send(event);
+    // It runs already, and nobody tells so again
+    if (pooled !== undefined) this.#started(undefined);
   }
 
   receiveAudio(pcm: Uint8Array): void {
@@ -169,10 +185,34 @@ export class ExecHandler implements Handler {
     this.#destroy();
   }
 
+  #spawn(env: Readonly<Record<string, string>>): ChildProcess {
+    const { command, limits, cwd } = this.#options.spec;
+    return this.#runtime.spawn({
+      command: limitedCommand(command, limits),
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      events: this.#events(),
+    });
+  }
+
+  #events(): ProcessEvents {
+    return {
+      started: (error) => this.#started(error),
+      stdout: (data) => this.#stdout(data),
+      stderr: (data) => this.#stderr.receive(data),
+      control: (data) => this.#control(data),
+      stdinDrained: () => this.#input?.flush(),
+      controlDrained: () => this.#writer?.flush(),
+      // `closed` tells it, and only then is the control channel read to its end too.
+      stdoutEnded: () => {},
+      exited: (code, signal) => this.#exited({ code, signal }),
+      closed: () => this.#closed(),
+    };
+  }
+
   #started(error: ProcessStartError | undefined): void {
-    const { command, cwd } = this.#options.spec;
     if (error !== undefined) {
-      const reason = startFailure(command[0] ?? "", error, cwd);
+      const reason = execStartFailure(this.#options.spec, error);
       this.#end(
         this.#state === "stopping" ? { type: "stopped" } : { type: "failed", reason },
       );
@@ -249,8 +289,7 @@ export class ExecHandler implements Handler {
   #verdict(): HandlerEnd {
     if (this.#state === "stopping") return { type: "stopped" };
     if (this.#exit.code === 0) return { type: "completed" };
-    const program = this.#options.spec.command[0] ?? "";
-    const reason = exitFailure(program, this.#exit, this.#stderr.lastLine);
+    const reason = execExitFailure(this.#options.spec, this.#exit, this.#stderr.lastLine);
     return { type: "failed", reason };
   }
 
@@ -264,6 +303,7 @@ export class ExecHandler implements Handler {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#timer?.cancel();
+    this.#probation.end(end.type);
     this.#host.ended(end);
   }
 }

@@ -9,10 +9,12 @@ import type { ProcessStartError } from "../../runtime/ports.ts";
 /** What is quoted of the last line on standard error. */
 const QUOTED_LENGTH_MAX = 200;
 
-/** How a program ended. Neither field is known when the system never said. */
+/** How a program ended. Neither code nor signal is known when the system never said. */
 export interface ProcessExit {
   readonly code: number | undefined;
   readonly signal: string | undefined;
+  /** What may have ended it, such as `limits.cpu is 5 s`. */
+  readonly limit?: string | undefined;
 }
 
 /** Why a program could not be started, with the fix where there is one. */
@@ -56,5 +58,6 @@ export function exitFailure(program: string, exit: ProcessExit, lastLine: string
     ? `exited with status ${exit.code}`
     : "was lost";
   const quoted = lastLine === "" ? "" : `: ${lastLine.slice(0, QUOTED_LENGTH_MAX)}`;
-  return `exec "${program}": ${how}${quoted}`;
+  const limit = exit.limit === undefined ? "" : ` (${exit.limit})`;
+  return `exec "${program}": ${how}${limit}${quoted}`;
 }

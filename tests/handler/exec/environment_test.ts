@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { makeEnvironment } from "../../../src/handler/exec/environment.ts";
+import fc from "fast-check";
+import { makeEnvironment, makePoolEnvironment } from "../../../src/handler/exec/environment.ts";
 import { START } from "../recording_host.ts";
 import { FACTS } from "../../support/call_facts.ts";
 
@@ -53,6 +54,30 @@ describe("environment of a program", () => {
       ok: false,
       reason: 'The value of "SIP_X_SECRET" holds a NUL character',
     });
+  });
+
+  test("whatever the headers are, they name and change nothing but SIP_X_ variables", () => {
+    const parent = { PATH: "/bin", SHELL: "/bin/sh" };
+    const own = { TENANT: "acme" };
+    const texts = fc.string({ unit: "binary", maxLength: 20 });
+    const names = fc.oneof(texts, texts.map((text) => `X-${text}`), fc.constantFrom("PATH", "x-a"));
+    fc.assert(fc.property(fc.dictionary(names, texts), (headers) => {
+      const made = make(headers, parent, own);
+      if (!made.ok) return expect(JSON.stringify(headers)).toContain("\\u0000");
+      expect(made.env).toMatchObject({ ...parent, ...own, VOICEGW_CALL_ID: FACTS.id });
+      for (const name of Object.keys(extra(made))) {
+        if (!(name in parent) && !(name in own)) expect(name).toMatch(/^SIP_X_[A-Z0-9_]*$/);
+      }
+    }));
+  });
+
+  test("of a program that waits for its call holds nothing of any call", () => {
+    const parent = { PATH: "/bin" };
+    expect(makePoolEnvironment({ parent, route: { MODEL: "small" } })).toEqual({
+      ok: true,
+      env: { PATH: "/bin", MODEL: "small", VOICEGW_POOL: "1", VOICEGW_CONTROL_FD: "3" },
+    });
+    expect(makePoolEnvironment({ parent, route: { MODEL: "a\0" } }).ok).toBe(false);
   });
 
   test("names are limited in number and length", () => {

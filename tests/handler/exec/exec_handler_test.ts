@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,26 @@ describe("exec handler, start", () => {
     expect(host.logged).toEqual([
       `${FACTS.id} support-7 sip:alice@example.com 8000 acme of acme 3`,
     ]);
+  });
+
+  test("hands hostile values over as they are: as one argument, and one variable", async () => {
+    const lines = fc.string({ unit: "binary", maxLength: 30 })
+      // Control characters are refused before, and lone surrogates come in no message
+      .map((text) => new TextDecoder().decode(new TextEncoder().encode(text)))
+      .map((text) => text.replaceAll(/\p{Cc}/gu, ""));
+    const hostile = fc.oneof(lines, fc.constantFrom("$(id)", "`id`", "; id", "'\"", "{room_id}"));
+    await fc.assert(
+      fc.asyncProperty(hostile, async (value) => {
+        const facts = { ...FACTS, x_headers: { "X-Evil": value } };
+        const script = 'printf "=%s\\n" "$#" "$1" "$SIP_X_EVIL" "$MINE" >&2';
+        const command = ["sh", "-c", script, "sh", "--a={X-Evil}"];
+        const { handler, host } = prepare(command, { facts, env: { MINE: "{X-Evil}" } });
+        handler.start({ ...START, call: facts });
+        expect(await host.untilEnded()).toEqual({ type: "completed" });
+        expect(host.logged).toEqual(["=1", `=--a=${value}`, `=${value}`, `=${value}`]);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test("refuses a header with a control character in an argument", async () => {

@@ -1,0 +1,29 @@
+/**
+ * Makes the handlers within a webhook's call.
+ *
+ * @module
+ */
+
+import type { ExecSpec, WebhookSpec, WebsocketSpec } from "../../route/route.ts";
+import type { HandlerContext } from "../create_handler.ts";
+import { ExecHandler } from "../exec/exec_handler.ts";
+import type { Handler, HandlerHost } from "../handler.ts";
+import { addressPolicy } from "../http/target_url.ts";
+import { WebsocketHandler } from "../websocket/websocket_handler.ts";
+
+/** What an action can make of a handler; nothing in it is left to be filled in. */
+export type InnerSpec = ExecSpec | WebsocketSpec;
+
+/** Makes a handler. A server that the response named may be asked where `http.targets` says. */
+export function makeInner(
+  spec: InnerSpec,
+  { webhook, context }: { readonly webhook: WebhookSpec; readonly context: HandlerContext },
+  host: HandlerHost,
+): Handler {
+  const { environment, http, runtime, targets } = context;
+  if (spec.type === "exec") return new ExecHandler({ spec, runtime, environment, host, targets });
+  const refuseAddress = addressPolicy({ http, configured: webhook.url, url: spec.url });
+  // Who asks for the call by its sid asks the webhook, which has it longer
+  const { twilioCalls: _, ...rest } = context;
+  return new WebsocketHandler({ spec, context: rest, host, refuseAddress });
+}
