@@ -41,6 +41,9 @@ const PONG_QUEUED_BYTES_MAX = 64 * 1024;
 /** What a close frame has room for beside its code. §5.5 */
 const REASON_BYTES_MAX = 123;
 
+/** TLS that says nothing of its own. */
+const DEFAULT_TLS = { verify: true };
+
 /** What WebSockets are made of. */
 export interface WebSocketMeans {
   /** Of keys and masks. */
@@ -142,7 +145,7 @@ class Client implements WebSocketClient {
     this.#socket = this.#means.connectTcp(target.address, {
       timeout,
       ...(refuseAddress === undefined ? {} : { refuseAddress }),
-      tls: target.isSecure ? tls ?? { verify: true } : undefined,
+      tls: target.isSecure ? tls ?? DEFAULT_TLS : undefined,
     }, {
       opened: () => this.#socket?.write(formatUpgrade(this.#asked as UpgradeRequest)),
       data: (data) => this.#receive(data),

@@ -61,8 +61,8 @@ export function isUpgraded(head: HttpHead, { key, subprotocol }: UpgradeRequest)
 /**
  * Says why a server's answer opens no WebSocket. §4.1
  *
- * DEVIATION §4.1: a server that picks none of the subprotocols is taken, since simple servers do not
- * know of them.
+ * A server that picks none of the subprotocols is taken, as the RFC lets it: simple ones do not know
+ * of them.
  *
  * @param subprotocols Those that were offered.
  * @returns For a person, with the server as "it"; `undefined`: it does.

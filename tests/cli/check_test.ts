@@ -182,3 +182,58 @@ describe("voicegw check, certificates", () => {
     );
   });
 });
+
+describe("voicegw check, servers", () => {
+  const text = `
+speech: { tts: [say, "{text}"], stt: [./hear] }
+breaker: { failures: 3, pause: 10s }
+api: { url: "https://gw.example" }
+routes:
+  - name: web
+    when: { X-App: web }
+    webhook: { url: "https://me:pass@bot.example/{room_id}?key=hidden&to={user}", programs: { x: [nobody] } }
+    max_calls: 1
+    dead_air: { limit: 3s, play: wait.wav }
+  - name: bot
+    when: { X-App: bot }
+    websocket: { url: "wss://bot.example/", protocol: twilio }
+    dead_air: 5s
+    on_error: { audiosocket: "tcp://10.0.0.7:9092" }
+  - exec: { command: [bot], pool: 4 }
+    dead_air: 0s
+`;
+
+  test("are described in a line each, without what may be secret", async () => {
+    const { stdout, stderr, exitCode } = await runCommand(register, ["check"], {
+      files: { "routes.yaml": text, "/bin/bot": "" },
+    });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("speech  say speaks, ./hear listens\n");
+    expect(stdout).toContain("servers left alone for 10s after 3 failures in a row\n");
+    expect(stdout).toContain("API     http://127.0.0.1:8080 (as https://gw.example)\n");
+    const url = "https://bot.example/{room_id}?key=…&to={user}";
+    expect(stdout).toContain(`webhook ${url}, answers itself, at most 1 call `);
+    expect(stdout).toContain("plays wait.wav after 3s of silence\n");
+    expect(stdout).toContain("websocket wss://bot.example/ as Twilio does ");
+    expect(stdout).toMatch(/fails after 5s of silence +audiosocket tcp:\/\/10\.0\.0\.7:9092\n/);
+    expect(stdout).toMatch(/exec \["bot"\], 4 ahead +may be silent\n/);
+    expect(stdout + stderr).not.toMatch(/pass|hidden/);
+    expect(stderr.split("\n").filter((line) => line !== "")).toEqual([
+      'warning: routes.yaml: speech.tts: there is no program "say"',
+      'warning: routes.yaml: speech.stt: there is no program "./hear"',
+      'warning: routes.yaml:6: Route "web": there is no program "nobody"',
+      'warning: routes.yaml:6: Route "web": there is no file "wait.wav"',
+    ]);
+  });
+
+  test("with certificates that cannot be used are an error", async () => {
+    const { exitCode, stderr } = await runCommand(register, ["check"], {
+      files: {
+        "routes.yaml": "routes: [{ name: a, webhook: { url: https://a, tls: { ca: ca.pem } } }]",
+        "ca.pem": "nonsense",
+      },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/Route "a": webhook\.tls: Cannot read the ca/);
+  });
+});

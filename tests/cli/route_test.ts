@@ -18,6 +18,8 @@ routes:
     exec: [bot, "{X-Name}"]
   - when: { transport: [tls, wss], auth_user: pbx, registration: office }
     exec: [bot, "--by={registration}", "--for={auth_user}"]
+  - when: { X-App: web }
+    webhook: { url: "https://a.example/{user}?key=hidden&room={room_id}", headers: { X-Key: hidden, X-User: "{from.user}" } }
   - when: { asserted_identity: "+49*" }
     exec: [bot, "--caller={asserted_identity.user}", "--from={diversion.user}"]
 `,
@@ -78,6 +80,15 @@ describe("voicegw route", () => {
       ...["-H", "Diversion: <sip:bob@example.com>;reason=no-answer"],
     );
     expect(stdout).toContain('handler: exec ["bot","--caller=+4930123","--from=bob"]\n');
+  });
+
+  test("shows what of a URL and of headers is the call's, and nothing else", async () => {
+    const { stdout } = await route(
+      ...["--to", "200", "-H", "X-App: web", "-H", "X-Room-ID: a b", "--from", "ann"],
+    );
+    expect(stdout).toContain("handler: webhook https://a.example/200?key=…&room=a%20b\n");
+    expect(stdout).toContain('   X-Key = …\n   X-User = "ann"\n');
+    expect(stdout).not.toContain("hidden");
   });
 
   test("ends with 1 when no route takes the call", async () => {

@@ -44,6 +44,7 @@ export class CallerAudio {
   write(pcm: Uint8Array): void {
     const at = this.#bytes / this.#bytesPerMs;
     this.#bytes += pcm.length;
+    if (this.#waiting.length > 0) this.flush();
     if (this.#waiting.length === 0 && !this.#events.isBusy()) return this.#events.send(pcm, at);
     this.#waiting.push({ pcm: pcm.slice(), at });
     this.#waitingBytes += pcm.length;

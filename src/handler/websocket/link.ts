@@ -9,6 +9,7 @@ import type { Millis } from "../../base/units.ts";
 import type { WebsocketSpec } from "../../route/route.ts";
 import type { WebSocketClient } from "../../runtime/client_ports.ts";
 import type { Runtime, Timer } from "../../runtime/ports.ts";
+import { tlsOptions } from "../http/webhook_try.ts";
 import type { Wire } from "./media_protocol.ts";
 
 /** One message of a server: half a minute of sound at any rate. */
@@ -73,7 +74,7 @@ export class Link implements Wire {
       headers: spec.headers,
       subprotocol,
       timeout: spec.timeout,
-      tls: tlsOf(spec),
+      tls: tlsOptions(spec.tls, true),
       messageMax: MESSAGE_BYTES_MAX,
       ...(refuseAddress === undefined ? {} : { refuseAddress }),
     }, {
@@ -177,9 +178,4 @@ function lostReason(reason: string): string {
 
 function endReason(code: number, reason: string): string {
   return `the connection ended with ${code}${reason === "" ? "" : ` ${JSON.stringify(reason)}`}`;
-}
-
-function tlsOf({ tls: { ca, certificate, key, verify } }: WebsocketSpec) {
-  const isIdentity = certificate !== undefined && key !== undefined;
-  return { ca, verify, identity: isIdentity ? { certificate, key } : undefined };
 }

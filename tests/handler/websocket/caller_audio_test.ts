@@ -28,10 +28,17 @@ describe("the caller's audio on its way to a server", () => {
     for (const value of [1, 2, 3]) audio.write(pcm.fill(value));
     expect(sent).toEqual([]);
     state.isBusy = false;
-    audio.write(pcm.fill(4));
-    expect(sent).toEqual([]);
     audio.flush();
-    expect(sent).toEqual([[1, 0], [2, 20], [3, 40], [4, 60]]);
+    expect(sent).toEqual([[1, 0], [2, 20], [3, 40]]);
+  });
+
+  test("does not wait for longer than to the next frame once there is room", () => {
+    const { audio, sent, state } = rig();
+    state.isBusy = true;
+    audio.write(new Uint8Array(FRAME).fill(1));
+    state.isBusy = false;
+    audio.write(new Uint8Array(FRAME).fill(2));
+    expect(sent).toEqual([[1, 0], [2, 20]]);
   });
 
   test("gives way from its oldest end after a second, and time goes on", () => {
