@@ -5,6 +5,7 @@
  */
 
 import { setImmediate } from "node:timers";
+import { connectBunTcp } from "./bun_tcp.ts";
 import { bindBunUdp } from "./bun_udp.ts";
 import type { Runtime, RuntimeOptions } from "./ports.ts";
 import { sharedRuntime } from "./shared_runtime.ts";
@@ -12,7 +13,7 @@ import { sharedRuntime } from "./shared_runtime.ts";
 /** Makes the ports. To be called under Bun only. */
 export function createBunRuntime(options: RuntimeOptions): Runtime {
   return sharedRuntime(
-    { name: "bun", bindUdp: bindBunUdp },
+    { name: "bun", bindUdp: bindBunUdp, connectTcp: connectBunTcp },
     (callback) => void setImmediate(callback),
     options,
   );

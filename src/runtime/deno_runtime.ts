@@ -8,6 +8,7 @@ import { bindDenoUdp, denoListenDatagram } from "./deno_udp.ts";
 import { bindNodeUdp } from "./node_udp.ts";
 import type { Runtime, RuntimeOptions } from "./ports.ts";
 import { sharedRuntime } from "./shared_runtime.ts";
+import { connectNodeTcp } from "./tcp_client.ts";
 
 /** Makes the ports. To be called under Deno only. */
 export function createDenoRuntime(options: RuntimeOptions): Runtime {
@@ -15,6 +16,7 @@ export function createDenoRuntime(options: RuntimeOptions): Runtime {
   return sharedRuntime(
     {
       name: "deno",
+      connectTcp: connectNodeTcp,
       // Without `--unstable-net` there is no other way than node's, which costs three times as much.
       // Buffers have the system's size in both.
       bindUdp: (options) =>

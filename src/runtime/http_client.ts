@@ -11,12 +11,14 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import http from "node:http";
+import type net from "node:net";
 import type { Readable } from "node:stream";
 import type { HttpEvents, HttpExchange, HttpRequest } from "./client_ports.ts";
 import { KeepAliveAgent, type OpenConnection } from "./http_agent.ts";
 import { codingsOf, decoded } from "./http_content_coding.ts";
-import { Dial, type ResolveHost } from "./http_dial.ts";
+import { Dial, type ResolveHost } from "./dial.ts";
 import { describeFailure } from "./handshake_failure.ts";
+import { nodeSockets } from "./node_socket.ts";
 import { plainAddress } from "./plain_address.ts";
 import { plainBytes } from "./plain_bytes.ts";
 
@@ -58,7 +60,7 @@ class Exchange implements HttpExchange {
   readonly #options: ExchangeOptions;
   readonly #events: HttpEvents;
   #request: http.ClientRequest | undefined;
-  #dial: Dial | undefined;
+  #dial: Dial<net.Socket> | undefined;
   /** Ends the wait for a connection. */
   #giveUp = () => {};
   #body: Readable | undefined;
@@ -164,13 +166,10 @@ class Exchange implements HttpExchange {
       this.#giveUp = () => {};
       this.#dial = undefined;
     };
-    this.#dial = new Dial({
-      host: hostOf(url),
-      port: Number(url.port || (isSecure ? 443 : 80)),
-      isSecure,
-      connect: request,
-      resolveHost,
-    }, {
+    const host = hostOf(url);
+    const port = Number(url.port || (isSecure ? 443 : 80));
+    const open = nodeSockets({ host, port, isSecure, tls: request.tls });
+    this.#dial = new Dial({ host, connect: request, resolveHost }, open, {
       opened: (socket) => {
         forget();
         done(null, socket);

@@ -20,20 +20,20 @@ import { createNames } from "./names.ts";
 import type { NextTurn } from "./pipe_drain.ts";
 import type { Runtime, RuntimeOptions, Timer } from "./ports.ts";
 import { srtpCrypto } from "./srtp_crypto.ts";
-import { connectTcp } from "./tcp_client.ts";
+import type { ConnectTcp } from "./tcp_client.ts";
 import { loadAudioLibraries } from "./wasm/load_audio_libraries.ts";
 import { connectWebSocket } from "./web_socket_client.ts";
 
 /** Makes a runtime of the shared parts and the few that differ. */
 export function sharedRuntime(
-  own: Pick<Runtime, "name" | "bindUdp">,
+  own: Pick<Runtime, "name" | "bindUdp"> & { readonly connectTcp: ConnectTcp },
   nextTurn: NextTurn,
   { nameServers = [] }: RuntimeOptions,
 ): Runtime {
   const random = new PooledRandom();
   const names = createNames(nameServers);
   const openTcp: Runtime["connectTcp"] = (to, options, events) =>
-    connectTcp(to, options, events, names.resolveHost);
+    own.connectTcp(to, options, events, names.resolveHost);
   return {
     ...own,
     ...names,

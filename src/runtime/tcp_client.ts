@@ -1,5 +1,5 @@
 /**
- * Plain TCP connections that handlers open, with TLS where that is asked for.
+ * Plain TCP connections that handlers open, over `node:net`, with TLS where that is asked for.
  *
  * @module
  */
@@ -7,27 +7,32 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { ConnectOptions, ServerAddress, TcpEvents, TcpSocket } from "./client_ports.ts";
+import { Dial, type ResolveHost } from "./dial.ts";
 import { describeFailure } from "./handshake_failure.ts";
-import { Dial, type ResolveHost } from "./http_dial.ts";
+import { nodeSockets } from "./node_socket.ts";
 import { plainAddress } from "./plain_address.ts";
 
 /** Begins to connect. */
-export function connectTcp(
+export type ConnectTcp = (
   to: ServerAddress,
   options: ConnectOptions,
   events: TcpEvents,
   resolveHost: ResolveHost,
-): TcpSocket {
-  return new Connection(to, options, events, resolveHost);
-}
+) => TcpSocket;
+
+/** Begins to connect. */
+export const connectNodeTcp: ConnectTcp = (to, options, events, resolveHost) =>
+  new NodeConnection(to, options, events, resolveHost);
 
 /** One connection, from its first attempt on. */
-class Connection implements TcpSocket {
+class NodeConnection implements TcpSocket {
   readonly #events: TcpEvents;
-  readonly #dial: Dial;
+  readonly #dial: Dial<net.Socket>;
   #socket: net.Socket | undefined;
   #isOver = false;
   #isPaused = false;
+  /** The end of what is queued will be told. */
+  #isAwaited = false;
 
   constructor(
     { host, port }: ServerAddress,
@@ -36,8 +41,9 @@ class Connection implements TcpSocket {
     resolveHost: ResolveHost,
   ) {
     this.#events = events;
-    const isSecure = connect.tls !== undefined;
-    this.#dial = new Dial({ host, port, isSecure, connect, resolveHost }, {
+    const { tls } = connect;
+    const open = nodeSockets({ host, port, isSecure: tls !== undefined, tls });
+    this.#dial = new Dial({ host, connect, resolveHost }, open, {
       opened: (socket) => this.#opened(socket),
       failed: (why) => {
         this.#isOver = true;
@@ -51,8 +57,17 @@ class Connection implements TcpSocket {
   }
 
   write(data: Uint8Array): void {
+    const socket = this.#socket;
+    if (this.#isOver || socket === undefined) return;
     // Copied: the socket keeps what the system does not take at once
-    if (!this.#isOver) this.#socket?.write(Buffer.from(data));
+    socket.write(Buffer.from(data));
+    if (this.#isAwaited || socket.writableLength === 0) return;
+    this.#isAwaited = true;
+    // "drain" is told above the high-water mark alone
+    socket.write(NOTHING, () => {
+      this.#isAwaited = false;
+      if (!this.#isOver) this.#events.drained();
+    });
   }
 
   pause(): void {
@@ -89,9 +104,6 @@ class Connection implements TcpSocket {
     socket.on("data", (data: Uint8Array) => {
       if (!this.#isOver) this.#events.data(data);
     });
-    socket.on("drain", () => {
-      if (!this.#isOver) this.#events.drained();
-    });
     socket.once("close", () => {
       if (this.#isOver) return;
       this.#isOver = true;
@@ -104,3 +116,5 @@ class Connection implements TcpSocket {
     });
   }
 }
+
+const NOTHING = Buffer.alloc(0);

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import net from "node:net";
 import type { ConnectOptions } from "../../src/runtime/client_ports.ts";
-import { Dial } from "../../src/runtime/http_dial.ts";
+import { Dial } from "../../src/runtime/dial.ts";
+import { nodeSockets } from "../../src/runtime/node_socket.ts";
 
 const servers: net.Server[] = [];
 const sockets: net.Socket[] = [];
@@ -28,13 +29,9 @@ interface Dialled {
 /** The address that was connected to, or why none was. */
 function dial({ port, found, connect }: Dialled): Promise<string> {
   return new Promise((resolve) => {
-    new Dial({
-      host: "bot.example",
-      port,
-      isSecure: false,
-      connect: { timeout: 1_000, ...connect },
-      resolveHost: found,
-    }, {
+    const host = "bot.example";
+    const open = nodeSockets({ host, port, isSecure: false, tls: undefined });
+    new Dial({ host, connect: { timeout: 1_000, ...connect }, resolveHost: found }, open, {
       opened: (socket) => {
         sockets.push(socket);
         resolve(socket.remoteAddress ?? "");
@@ -96,8 +93,6 @@ describe("the address of a web server", () => {
     const told: string[] = [];
     const options = {
       host: "bot.example",
-      port,
-      isSecure: false,
       connect: { timeout: 20 },
       resolveHost: () => Promise.resolve(["127.0.0.1"]),
     };
@@ -105,7 +100,9 @@ describe("the address of a web server", () => {
       opened: () => void told.push("opened"),
       failed: (why: string) => void told.push(why),
     };
-    new Dial(options, events).cancel();
+    const { host } = options;
+    new Dial(options, nodeSockets({ host, port, isSecure: false, tls: undefined }), events)
+      .cancel();
     await new Promise((resolve) => setTimeout(resolve, 40));
     expect(told).toEqual([]);
   });
