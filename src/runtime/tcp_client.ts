@@ -31,6 +31,7 @@ class NodeConnection implements TcpSocket {
   #socket: net.Socket | undefined;
   #isOver = false;
   #isPaused = false;
+  #isClosing = false;
   /** The end of what is queued will be told. */
   #isAwaited = false;
 
@@ -58,7 +59,7 @@ class NodeConnection implements TcpSocket {
 
   write(data: Uint8Array): void {
     const socket = this.#socket;
-    if (this.#isOver || socket === undefined) return;
+    if (this.#isOver || this.#isClosing || socket === undefined) return;
     // Copied: the socket keeps what the system does not take at once
     socket.write(Buffer.from(data));
     if (this.#isAwaited || socket.writableLength === 0) return;
@@ -83,6 +84,7 @@ class NodeConnection implements TcpSocket {
   close(): void {
     const socket = this.#socket;
     if (this.#isOver || socket === undefined) return this.destroy();
+    this.#isClosing = true;
     // What comes from now on is not wanted, but has to be read for the end to be seen
     socket.removeAllListeners("data");
     socket.resume();

@@ -215,7 +215,10 @@ function referOf(element: TwimlElement): Action {
 }
 
 function connectOf(element: TwimlElement): readonly Action[] {
-  return [websocketOf(onlyStream(element), "both")];
+  const stream = websocketOf(onlyStream(element), "both");
+  const { action } = element.attributes;
+  if (action === undefined) return [stream];
+  return [stream, { action: "fetch", next: nextOf(element, action) }];
 }
 
 function startOf(element: TwimlElement): readonly Action[] {
@@ -238,7 +241,8 @@ function onlyStream(element: TwimlElement): TwimlElement {
 
 function websocketOf(element: TwimlElement, ways: "both" | "inbound"): Action {
   const { url = "", name, track = "inbound_track", statusCallback } = element.attributes;
-  if (!/^wss?:\/\//i.test(url)) {
+  // Without a scheme it is relative to the document
+  if (!/^(?:wss?:\/\/|(?![a-z][a-z\d+.-]*:).)/i.test(url)) {
     throw new TwimlError(element, "needs a url such as wss://bot.example.com/media");
   }
   if (track !== "inbound_track") {

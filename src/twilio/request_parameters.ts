@@ -87,6 +87,33 @@ export function statusParameters({ at, sequence, end }: StatusParameterOptions):
   ];
 }
 
+/** What a callback of a stream tells. */
+export interface StreamParameterOptions {
+  readonly facts: CallFacts;
+  readonly accountSid: string;
+  readonly streamSid: string;
+  readonly name: string;
+  readonly event: string;
+  readonly error?: string;
+  /** Since 1970. */
+  readonly at: Millis;
+}
+
+/** The parameters of a callback of a stream: of the call they name nothing but its sid. */
+export function streamParameters(options: StreamParameterOptions): Parameters {
+  const { facts, accountSid, streamSid, name, event, error, at } = options;
+  return [
+    ["AccountSid", accountSid],
+    ["CallSid", callSid(facts.id)],
+    ["StreamSid", streamSid],
+    ["StreamName", name],
+    ["StreamEvent", event],
+    ...error === undefined ? [] : [["StreamError", error] as const],
+    // ISO 8601, unlike that of a status callback
+    ["Timestamp", new Date(at).toISOString()],
+  ];
+}
+
 /** Writes `application/x-www-form-urlencoded`, UTF-8. */
 export function formEncode(parameters: Parameters): Uint8Array {
   const form = new URLSearchParams();

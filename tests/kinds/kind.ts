@@ -52,12 +52,19 @@ export interface FarCall {
   flood(): void;
   /** It is there no more, and nobody is told. */
   freeze(): void;
+  /**
+   * Is given the caller's keypad, where the far end says something only when it is asked: a key is
+   * something to ask it about.
+   */
+  takeKeypad?(press: (key: string) => void): void;
 }
 
 /** A far end that takes calls. */
 export interface FarEnd {
   /** Keys of a route, the handler's own among them. */
   readonly route: Readonly<Record<string, unknown>>;
+  /** Where responses may lead, as `http.targets` says. */
+  readonly targets?: "any";
   /** The next call that comes. */
   next(): Promise<FarCall>;
   close(): Promise<void>;
@@ -75,6 +82,13 @@ export interface Kind {
    * is over (`marks`).
    */
   readonly tellsOfClear: "cleared" | "marks";
+  /**
+   * What a clear counts as dropped: all that the far end said, or only what had been handed over to
+   * the caller's queue, which is `all` when absent.
+   */
+  readonly dropped?: "all" | "handed over";
+  /** What can be said back: what comes, at once (when absent), or the words of the caller. */
+  readonly echoes?: "sound" | "words";
   /**
    * What marks say of what was heard: to the sample, no less than it was (sound and commands take
    * different ways), or nothing.

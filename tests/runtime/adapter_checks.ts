@@ -15,6 +15,7 @@ import { HTTP_SERVER_CHECKS } from "./http_server_checks.ts";
 import { NET_CHECKS } from "./net_checks.ts";
 import { PROCESS_CHECKS } from "./process_checks.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
+import { TCP_CLIENT_CHECKS } from "./tcp_client_checks.ts";
 import { TLS_CHECKS } from "./tls_checks.ts";
 import { UDP_CHECKS } from "./udp_checks.ts";
 import { WEB_SOCKET_CLIENT_CHECKS } from "./web_socket_client_checks.ts";
@@ -26,6 +27,7 @@ export const ADAPTER_CHECKS: Readonly<Record<string, Check>> = {
   ...UDP_CHECKS,
   ...NET_CHECKS,
   ...TLS_CHECKS,
+  ...TCP_CLIENT_CHECKS,
   ...FAILURE_CHECKS,
   ...WEB_SOCKET_CHECKS,
   ...WEB_SOCKET_CLIENT_CHECKS,

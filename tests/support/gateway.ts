@@ -41,12 +41,16 @@ export interface GatewayConfig {
   readonly api?: Readonly<Record<string, unknown>>;
 }
 
-let nextPorts = 21_000;
+/** Test runs beside each other take ports for RTP from different places. */
+const PORTS_FIRST = Number(process.env["VOICEGW_TEST_PORTS"] ?? 21_000);
+const PORTS_LAST = PORTS_FIRST + 8000;
+
+let nextPorts = PORTS_FIRST;
 
 /** Starts a gateway on free ports of 127.0.0.1. */
 export async function startGateway(given: GatewayConfig): Promise<RunningGateway> {
   const first = nextPorts;
-  nextPorts = nextPorts >= 29_000 ? 21_000 : nextPorts + 400;
+  nextPorts = nextPorts >= PORTS_LAST ? PORTS_FIRST : nextPorts + 400;
   const config = configFrom({
     routes: given.routes,
     sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], ...given.sip },

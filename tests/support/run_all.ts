@@ -1,9 +1,9 @@
 /**
  * Runs every test there is: all of them under Bun, and those of the pure folders under Deno too.
  *
- * Tests with the world (phones, sockets, processes) mostly wait; the pure ones, which compute, run
- * beside them, and what they print is shown at the end. The last line counts the tests that passed, failed and were skipped. Every step is bounded in
- * time.
+ * Tests with the world mostly wait: those with programs of others, and the rest. The pure ones,
+ * which compute, run beside them. What is not in view while it runs is shown at the end. The last
+ * line counts the tests that passed, failed and were skipped. Every step is bounded in time.
  *
  * @module
  */
@@ -28,11 +28,13 @@ function pureTestFolders(): readonly string[] {
     .filter((folder) => [...new Bun.Glob(`${folder}/**/*_test.ts`).scanSync(ROOT)].length > 0);
 }
 
-/** The test files that are not in pure folders. */
-function worldTestFiles(): readonly string[] {
+/** The test files that are not in pure folders: those with programs of others, and the rest. */
+function worldTestFiles(): { readonly peers: readonly string[]; readonly own: readonly string[] } {
   const pure = pureTestFolders();
-  return [...new Bun.Glob("tests/**/*_test.ts").scanSync(ROOT)].sort()
+  const files = [...new Bun.Glob("tests/**/*_test.ts").scanSync(ROOT)].sort()
     .filter((file) => !pure.some((folder) => file.startsWith(`${folder}/`)));
+  const isPeers = (file: string) => file.startsWith("tests/peers/");
+  return { peers: files.filter(isPeers), own: files.filter((file) => !isPeers(file)) };
 }
 
 /** How a test runner is started. */
@@ -41,6 +43,10 @@ interface RunOptions {
   readonly timeoutMs: number;
   /** Whether its output is in view, or shown when it is over. */
   readonly isInView: boolean;
+  /** Whether others, which keep time, come first. */
+  readonly isPatient: boolean;
+  /** Besides what this process has. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs one test runner, and reads the report that it leaves. */
@@ -52,10 +58,10 @@ async function run(
   if (options.isInView) console.log(`\n== ${name}`);
   const log = Bun.file(`${options.report}.log`);
   const output = options.isInView ? "inherit" : log;
-  // Those with the world keep time
-  const polite = options.isInView || Bun.which("nice") === null ? [] : ["nice", "-n", "19"];
-  const child = Bun.spawn([...polite, ...command], {
+  const nice = options.isPatient && Bun.which("nice") !== null ? ["nice", "-n", "19"] : [];
+  const child = Bun.spawn([...nice, ...command], {
     cwd: ROOT,
+    env: { ...process.env, ...options.env },
     stdio: ["ignore", output, output],
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
@@ -77,7 +83,11 @@ function list(title: string, names: readonly string[]): void {
   for (const name of names) console.log(`  ${name}`);
 }
 
-function bunTest(name: string, paths: readonly string[], isInView: boolean): Promise<JunitReport> {
+function bunTest(
+  name: string,
+  paths: readonly string[],
+  options: Omit<RunOptions, "report" | "timeoutMs">,
+): Promise<JunitReport> {
   const report = `${folder}/${name}.xml`;
   return run(`bun test: ${name}`, [
     process.execPath,
@@ -86,7 +96,7 @@ function bunTest(name: string, paths: readonly string[], isInView: boolean): Pro
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...paths.map((path) => `./${path}`),
-  ], { report, timeoutMs: BUN_TIMEOUT_MS, isInView });
+  ], { ...options, report, timeoutMs: BUN_TIMEOUT_MS });
 }
 
 function denoTest(paths: readonly string[]): Promise<JunitReport> {
@@ -98,12 +108,24 @@ function denoTest(paths: readonly string[]): Promise<JunitReport> {
     "--no-check",
     `--junit-path=${report}`,
     ...paths,
-  ], { report, timeoutMs: DENO_TIMEOUT_MS, isInView: false });
+  ], { report, timeoutMs: DENO_TIMEOUT_MS, isInView: false, isPatient: true });
 }
 
 async function pureTests(): Promise<readonly JunitReport[]> {
   const folders = pureTestFolders();
-  return [await bunTest("pure", folders, false), await denoTest(folders)];
+  return [
+    await bunTest("pure", folders, { isInView: false, isPatient: true }),
+    await denoTest(folders),
+  ];
+}
+
+function worldTests(): Promise<readonly JunitReport[]> {
+  const { peers, own } = worldTestFiles();
+  const ownPorts = { VOICEGW_TEST_PORTS: "11000" };
+  return Promise.all([
+    bunTest("peers", peers, { isInView: true, isPatient: false }),
+    bunTest("world", own, { isInView: false, isPatient: false, env: ownPorts }),
+  ]);
 }
 
 installPeers();
@@ -115,7 +137,7 @@ const finished: string[] = [];
 const reports: JunitReport[] = [];
 try {
   const pure = pureTests();
-  reports.push(await bunTest("world", worldTestFiles(), true), ...await pure);
+  reports.push(...await worldTests(), ...await pure);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -13,9 +13,15 @@ import { SampleAligner } from "../exec/sample_aligner.ts";
 /** The caller's audio that waits for a server that does not read; what comes on top is lost. */
 const QUEUE: Millis = 1_000;
 
+/** Without anything for this long, what the server had sent ahead is all there. */
+const QUIET: Millis = 40;
+
+/** Longest that the server's audio counts as sent before; it may never stop. */
+const DISCARD_MAX: Millis = 300;
+
 /** What a stream is made of. */
 export interface AudioStreamOptions {
-  readonly runtime: Pick<Runtime, "requestHttp" | "setTimer">;
+  readonly runtime: Pick<Runtime, "requestHttp" | "setTimer" | "now">;
   readonly request: () => Omit<HttpRequest, "method" | "body">;
   readonly rate: Hertz;
   /** Until the head of the response is there. */
@@ -40,6 +46,9 @@ export class AudioStream {
   #state: "idle" | "asking" | "open" | "over" = "idle";
   readonly #aligner = new SampleAligner();
   #isPaused = false;
+  /** Until when, at most, what comes is old, and who is told when it is new. */
+  #discarding: { readonly until: Millis; readonly done: (() => void)[] } | undefined;
+  #quietTimer: Timer | undefined;
 
   constructor(options: AudioStreamOptions) {
     this.#options = options;
@@ -87,6 +96,20 @@ export class AudioStream {
     else this.#exchange?.resume();
   }
 
+  /**
+   * Takes what the server has sent ahead and waits on its way here, wanted or not.
+   *
+   * @param done Before the return when nothing does; also when the stream is over.
+   */
+  discard(done: () => void): void {
+    if (this.#discarding !== undefined) return void this.#discarding.done.push(done);
+    if (this.isOver || !this.#isPaused) return done();
+    const { runtime } = this.#options;
+    this.#discarding = { until: runtime.now() + DISCARD_MAX, done: [done] };
+    this.pause(false);
+    this.#awaitQuiet();
+  }
+
   stop(): void {
     const exchange = this.#exchange;
     if (this.#close()) exchange?.abort();
@@ -102,7 +125,25 @@ export class AudioStream {
   #data(data: Uint8Array): void {
     if (this.#state !== "open") return;
     const pcm = this.#aligner.align(data);
-    if (pcm.length > 0 && !this.#options.events.audio(pcm)) this.pause(true);
+    const isFull = pcm.length > 0 && !this.#options.events.audio(pcm);
+    if (this.#discarding !== undefined) this.#awaitQuiet();
+    else if (isFull) this.pause(true);
+  }
+
+  /** The rest of what was sent ahead comes in one go. */
+  #awaitQuiet(): void {
+    const { runtime } = this.#options;
+    this.#quietTimer?.cancel();
+    const left = (this.#discarding?.until ?? 0) - runtime.now();
+    const wait = Math.max(0, Math.min(QUIET, left));
+    this.#quietTimer = runtime.setTimer(() => this.#discarded(), wait);
+  }
+
+  #discarded(): void {
+    this.#quietTimer?.cancel();
+    const done = this.#discarding?.done ?? [];
+    this.#discarding = undefined;
+    for (const each of done) each();
   }
 
   #fail(why: string): void {
@@ -118,6 +159,7 @@ export class AudioStream {
     const isNew = this.#state !== "over";
     this.#state = "over";
     this.#exchange = undefined;
+    this.#discarded();
     return isNew;
   }
 }

@@ -123,7 +123,31 @@ export class AskStep implements Step {
   }
 }
 
-/** Something that takes no time. */
+/** Something that takes no time, done once everything before it has been heard. */
+export class TurnStep implements Step {
+  readonly #act: () => void;
+  readonly #options: Omit<CommandStepOptions, "command">;
+  #forget = () => {};
+
+  constructor(act: () => void, options: Omit<CommandStepOptions, "command">) {
+    this.#act = act;
+    this.#options = options;
+  }
+
+  start(): void {
+    const { context, ended } = this.#options;
+    this.#forget = context.sounds.whenPlayed(() => {
+      this.#act();
+      ended(NEXT);
+    });
+  }
+
+  stop(): void {
+    this.#forget();
+  }
+}
+
+/** Something that takes no time, done as soon as what is before it was handed over. */
 export class InstantStep implements Step {
   readonly #act: () => void;
   readonly #ended: (end: StepEnd) => void;

@@ -10,11 +10,13 @@ import type { HandlerEnd } from "../handler.ts";
 import { InnerHandler } from "./inner_handler.ts";
 import type { InnerSpec } from "./make_inner.ts";
 import type { CompletedHandler, Question, Step, StepContext, StepEnd } from "./step.ts";
+import type { StreamWatch } from "./stream_callbacks.ts";
 
 /** What such an action is made of. */
 export interface HandlerStepOptions {
   readonly spec: InnerSpec;
   readonly context: StepContext;
+  readonly watch?: StreamWatch | undefined;
   readonly ended: (end: StepEnd) => void;
 }
 
@@ -71,11 +73,12 @@ export class HandlerStep implements Step {
 
   #begin(): void {
     if (this.#isOver) return;
-    const { spec, context } = this.#options;
+    const { spec, context, watch } = this.#options;
     this.#inner = new InnerHandler({
       spec,
       context,
       speaks: true,
+      watch,
       ended: (end) => this.#ended(end),
     });
     this.#inner.start();

@@ -11,6 +11,7 @@ import type { EndEvent, HandlerCommand, HandlerEvent } from "../../call/handler_
 import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
 import type { InnerSpec } from "./make_inner.ts";
 import type { StepContext } from "./step.ts";
+import type { StreamWatch } from "./stream_callbacks.ts";
 
 /** What a handler within a call is made of. */
 export interface InnerHandlerOptions {
@@ -19,6 +20,7 @@ export interface InnerHandlerOptions {
   readonly context: StepContext;
   /** Whether the caller hears it, and the call does what it says; else it only listens. */
   readonly speaks: boolean;
+  readonly watch?: StreamWatch | undefined;
   /** Its life is over, and nobody told it to stop. */
   readonly ended: (end: HandlerEnd) => void;
 }
@@ -89,10 +91,10 @@ export class InnerHandler {
   }
 
   #host(): HandlerHost {
-    const { context: { host, sounds }, speaks } = this.#options;
+    const { context: { host, sounds }, speaks, watch } = this.#options;
     const isHeard = () => speaks && this.#state === "running";
     return {
-      started: () => {},
+      started: () => watch?.started(),
       audio: (pcm) => !isHeard() || sounds.write(pcm),
       command: (command) => {
         if (isHeard()) this.#command(command);
@@ -126,6 +128,7 @@ export class InnerHandler {
     const isUnasked = this.#state !== "stopping";
     this.#wait(false);
     this.#state = "over";
+    this.#options.watch?.ended(end);
     if (isUnasked) this.#options.ended(end);
     this.#release();
   }

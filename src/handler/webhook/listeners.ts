@@ -5,9 +5,10 @@
  */
 
 import type { EndEvent } from "../../call/handler_message.ts";
-import type { WebsocketSpec } from "../../route/route.ts";
 import { InnerHandler } from "./inner_handler.ts";
+import type { StreamSpec } from "./make_inner.ts";
 import type { StepContext } from "./step.ts";
+import type { StreamWatch } from "./stream_callbacks.ts";
 
 /** Servers that may listen at the same time, as with Twilio. */
 export const LISTENERS_MAX = 4;
@@ -27,7 +28,13 @@ export class Listeners {
   }
 
   /** @returns Why it cannot be done. */
-  add(spec: WebsocketSpec, name: string | undefined): string | undefined {
+  add(
+    spec: StreamSpec,
+    { name, watch }: {
+      readonly name: string | undefined;
+      readonly watch?: StreamWatch | undefined;
+    },
+  ): string | undefined {
     if (this.#listeners.length >= LISTENERS_MAX) {
       return `${LISTENERS_MAX} WebSocket servers listen already, stop one of them first`;
     }
@@ -38,6 +45,7 @@ export class Listeners {
       spec,
       context: this.#context,
       speaks: false,
+      watch,
       ended: (end) => {
         this.#listeners = this.#listeners.filter((each) => each.handler !== handler);
         if (end.type === "failed") this.#context.trouble(end.reason, "websocket");

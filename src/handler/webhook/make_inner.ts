@@ -12,7 +12,10 @@ import { addressPolicy } from "../http/target_url.ts";
 import { WebsocketHandler } from "../websocket/websocket_handler.ts";
 
 /** What an action can make of a handler; nothing in it is left to be filled in. */
-export type InnerSpec = ExecSpec | WebsocketSpec;
+export type InnerSpec = ExecSpec | StreamSpec;
+
+/** `streamSid`: what somebody was told that the stream is called. */
+export type StreamSpec = WebsocketSpec & { readonly streamSid?: string };
 
 /** Makes a handler. A server that the response named may be asked where `http.targets` says. */
 export function makeInner(
@@ -25,5 +28,6 @@ export function makeInner(
   const refuseAddress = addressPolicy({ http, configured: webhook.url, url: spec.url });
   // Who asks for the call by its sid asks the webhook, which has it longer
   const { twilioCalls: _, ...rest } = context;
-  return new WebsocketHandler({ spec, context: rest, host, refuseAddress });
+  const { streamSid } = spec;
+  return new WebsocketHandler({ spec, streamSid, context: rest, host, refuseAddress });
 }

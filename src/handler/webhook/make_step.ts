@@ -6,15 +6,17 @@
 
 import type { WebsocketAction } from "../../action/action.ts";
 import type { HandlerCommand } from "../../call/handler_message.ts";
-import type { ExecSpec, WebhookSpec, WebsocketSpec } from "../../route/route.ts";
+import type { ExecSpec, WebhookSpec } from "../../route/route.ts";
 import type { Recognizer, RecognizerEvents } from "../speech/recognizer.ts";
-import { AskStep, CommandStep, DigitsStep, InstantStep } from "./command_step.ts";
+import { AskStep, CommandStep, DigitsStep, InstantStep, TurnStep } from "./command_step.ts";
 import { GatherStep } from "./gather_step.ts";
 import { HandlerStep } from "./handler_step.ts";
 import type { Listeners } from "./listeners.ts";
+import type { StreamSpec } from "./make_inner.ts";
 import { RecordStep } from "./record_step.ts";
 import { QuietStep, SoundStep } from "./sound_step.ts";
 import type { Step, StepContext, StepEnd, WebAction } from "./step.ts";
+import type { StreamWatch } from "./stream_callbacks.ts";
 import { resolveUrl } from "./web_protocol.ts";
 
 /** How long a program has between the end of the call and SIGTERM. */
@@ -29,6 +31,8 @@ export interface StepMakerOptions {
   readonly spec: WebhookSpec;
   readonly context: StepContext;
   readonly listeners: Listeners;
+  /** Who is to be told of a WebSocket's life; `base`: URL of the response that it stood in. */
+  readonly watchStream: (action: WebsocketAction, base: string) => StreamWatch | undefined;
   /** Whether the caller speaks now. */
   readonly isVoice: () => boolean;
   /** Makes what understands the caller; `undefined`: there is none. */
@@ -70,7 +74,7 @@ export class StepMaker {
       case "websocket":
         return this.#websocket(action, base, ended);
       case "stop_websocket":
-        return new InstantStep(() => listeners.remove(action.name), ended);
+        return new TurnStep(() => listeners.remove(action.name), { context, ended });
       case "fetch":
         return new AskStep({ type: "fetch", next: action.next }, { context, ended });
       case "answer":
@@ -107,8 +111,9 @@ export class StepMaker {
 
   #websocket(action: WebsocketAction, base: string, ended: (end: StepEnd) => void): Step {
     const { context, listeners, spec: { account_sid, timeout, tls } } = this.#options;
-    const url = resolveUrl(action.url, base) ?? action.url;
-    const spec: WebsocketSpec = {
+    const url = socketUrl(action.url, base);
+    const watch = this.#options.watchStream(action, base);
+    const spec: StreamSpec = {
       type: "websocket",
       url,
       protocol: action.protocol,
@@ -120,13 +125,19 @@ export class StepMaker {
       reconnect: { tries: 0, delay: 0 },
       // Our certificate is for the server of the route alone
       tls: hostOf(url) === hostOf(this.#options.spec.url) ? tls : { verify: true },
+      ...(watch === undefined ? {} : { streamSid: watch.streamSid }),
     };
-    if (action.ways === "both") return new HandlerStep({ spec, context, ended });
-    return new InstantStep(() => {
-      const problem = listeners.add(spec, action.name);
+    if (action.ways === "both") return new HandlerStep({ spec, context, watch, ended });
+    return new TurnStep(() => {
+      const problem = listeners.add(spec, { name: action.name, watch });
       if (problem !== undefined) context.trouble(problem, "websocket");
-    }, ended);
+    }, { context, ended });
   }
+}
+
+/** What is relative lies at the web server, which speaks HTTP. */
+function socketUrl(url: string, base: string): string {
+  return (resolveUrl(url, base) ?? url).replace(/^http/, "ws");
 }
 
 function hostOf(url: string): string | undefined {

@@ -22,6 +22,8 @@ export interface SoundLineOptions {
   readonly makeSound: (spec: SoundSpec, sink: SoundSink) => Sound;
   /** Calls back soon, from outside of everything that runs now. */
   readonly later: (callback: () => void) => void;
+  /** Calls back, at once or later, when audio from elsewhere that is on its way has come. */
+  readonly drain: (drained: () => void) => void;
 }
 
 /** Who hears of one sound. One of the two, once; nothing after a clear. */
@@ -128,12 +130,17 @@ export class SoundLine {
     this.#allPassed();
   }
 
-  /** The web server wants the sound to end: it is told what was heard, and the next one follows. */
+  /**
+   * The web server wants the sound to end: it is told what was heard, and the next one follows.
+   */
   clearAsAsked(): void {
-    this.#skip(() => {
+    this.#skip((skipped) => {
       this.#host.clearAudio();
-      this.#clears.push(false);
-      this.#host.command({ command: "clear" });
+      this.#options.drain(() => {
+        this.#clears.push(false);
+        this.#host.command({ command: "clear" });
+        skipped();
+      });
     });
   }
 
@@ -145,7 +152,12 @@ export class SoundLine {
 
   /** The caller has spoken over the sound, and the call dropped it: the next one follows. */
   discard(): void {
-    this.#skip(() => this.#host.audioDiscarded());
+    this.#skip((skipped) =>
+      this.#options.drain(() => {
+        this.#host.audioDiscarded();
+        skipped();
+      })
+    );
   }
 
   /** The queue towards the caller has room again. */
@@ -172,14 +184,15 @@ export class SoundLine {
     this.#waiting = [];
   }
 
-  /** @param clear Has the call end its muting; what is given after it is heard. */
-  #skip(clear: () => void): void {
+  /** @param clear Has the call end its muting; what is given after that is heard. */
+  #skip(clear: (skipped: () => void) => void): void {
     const playing = this.#playing;
     this.#playing = undefined;
     playing?.sound.stop();
-    clear();
-    this.#allPassed();
-    playing?.events.handedOver();
+    clear(() => {
+      this.#allPassed();
+      playing?.events.handedOver();
+    });
   }
 
   #mark(): void {

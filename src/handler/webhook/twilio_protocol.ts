@@ -93,8 +93,17 @@ export class TwilioProtocol implements WebProtocol {
     extra: Parameters,
     status = this.#options.status(),
   ): WebRequest {
-    const { spec: { account_sid: accountSid, auth_token: authToken }, facts, hmac } = this.#options;
-    const parameters = callParameters({ facts, accountSid, status, extra });
+    const { spec: { account_sid: accountSid }, facts } = this.#options;
+    return this.request(name, target, callParameters({ facts, accountSid, status, extra }));
+  }
+
+  /** A request with these parameters alone, signed. */
+  request(
+    name: string,
+    target: { readonly url: string; readonly method: "GET" | "POST" },
+    parameters: Parameters,
+  ): WebRequest {
+    const { spec: { auth_token: authToken }, hmac } = this.#options;
     const isPost = target.method === "POST";
     const body = formEncode(parameters);
     return {

@@ -5,24 +5,26 @@
  * @module
  */
 
-import { callSid } from "../../twilio/sids.ts";
+import { callSid, sidOf } from "../../twilio/sids.ts";
 import type { TwilioCall, TwilioCalls } from "../../twilio/live_calls.ts";
 import { parseTwiml } from "../../twilio/parse_twiml.ts";
-import { statusParameters } from "../../twilio/request_parameters.ts";
+import { statusParameters, streamParameters } from "../../twilio/request_parameters.ts";
 import type { CallFacts } from "../../route/call_facts.ts";
 import type { WebhookSpec } from "../../route/route.ts";
 import type { Runtime } from "../../runtime/ports.ts";
 import type { ActionRunner } from "./action_runner.ts";
 import type { CallSide } from "./call_side.ts";
 import { StatusCallbacks } from "./status_callbacks.ts";
+import { StreamCallbacks } from "./stream_callbacks.ts";
 import { TwilioProtocol } from "./twilio_protocol.ts";
 import { WebLine, type WebLineOptions } from "./web_line.ts";
+import { targetOf } from "./web_protocol.ts";
 
 /** What it is made of. */
 export interface TwilioSideOptions {
   readonly spec: WebhookSpec;
   readonly facts: CallFacts;
-  readonly runtime: Pick<Runtime, "hmac" | "wallClock">;
+  readonly runtime: Pick<Runtime, "hmac" | "wallClock" | "random">;
   readonly isAnswered: () => boolean;
   /** Makes a recording known to those who know its sid. */
   readonly register: (file: string) => { readonly sid: string; readonly url: string };
@@ -34,6 +36,8 @@ export interface TwilioSideOptions {
 export class TwilioSide {
   readonly protocol: TwilioProtocol;
   readonly status: StatusCallbacks | undefined;
+  /** What becomes of the WebSockets of its TwiML. */
+  readonly streams: StreamCallbacks;
   readonly #options: TwilioSideOptions;
   #call: TwilioCall | undefined;
   #calls: TwilioCalls | undefined;
@@ -50,6 +54,8 @@ export class TwilioSide {
     });
     const { status_callback: url } = spec;
     if (url !== undefined) this.status = this.#statusCallbacks(url, line(url, UNREAD));
+    // Its URLs stand in responses, and may lead where those may
+    this.streams = this.#streamCallbacks(line(spec.url, UNREAD));
   }
 
   /** Others may ask for the call from now on. */
@@ -80,6 +86,12 @@ export class TwilioSide {
     calls.add(this.#call);
   }
 
+  /** Nobody is told anything any more. */
+  abort(): void {
+    this.status?.line.abort();
+    this.streams.abort();
+  }
+
   /** The call is over, or somebody else's. */
   leave(): void {
     if (this.#call !== undefined) this.#calls?.remove(this.#call);
@@ -103,7 +115,27 @@ export class TwilioSide {
       },
     });
   }
+
+  #streamCallbacks(line: WebLine): StreamCallbacks {
+    const { spec: { account_sid: accountSid }, facts, runtime } = this.#options;
+    return new StreamCallbacks({
+      line,
+      newSid: () => {
+        const bytes = new Uint8Array(SID_BYTES);
+        runtime.random.fill(bytes);
+        return sidOf("MZ", bytes);
+      },
+      request: (change, callback, base) => {
+        const at = runtime.wallClock();
+        const parameters = streamParameters({ ...change, facts, accountSid, at });
+        const request = this.protocol.request(change.event, targetOf(callback, base), parameters);
+        return { ...request, base, notification: true };
+      },
+    });
+  }
 }
 
-/** What is answered to a status callback is nobody's business. */
+const SID_BYTES = 16;
+
+/** What is answered to a callback is nobody's business. */
 const UNREAD: WebLineOptions["protocol"] = { read: () => ({ ok: true, actions: undefined }) };

@@ -173,9 +173,13 @@ export class WebhookHandler implements Handler {
   /** The last words to the web server, and then the end. */
   #farewell(parts: WebhookParts, question: Question | undefined, event: EndEvent): void {
     if (this.#state === "ended") return;
-    const close = () => parts.call.whenFree(() => this.#close());
+    const { call, line, protocol, runner, twilio } = parts;
+    // A stream says that it has stopped when it is gone
+    const close = () =>
+      call.whenFree(() =>
+        twilio === undefined ? this.#close() : twilio.streams.line.whenQuiet(() => this.#close())
+      );
     if (this.#isLate) return close();
-    const { line, protocol, runner, twilio } = parts;
     const asked = question === undefined ? undefined : protocol.question(question, runner.base);
     if (asked !== undefined) line.tell(asked);
     const last = protocol.ended(event);
@@ -221,5 +225,5 @@ export class WebhookHandler implements Handler {
 
 function abortLines({ line, twilio }: WebhookParts): void {
   line.abort();
-  twilio?.status?.line.abort();
+  twilio?.abort();
 }

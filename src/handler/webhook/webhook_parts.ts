@@ -97,7 +97,10 @@ export function makeParts(
     ranOut: owner.ranOut,
     failed: owner.failed,
   });
-  const sounds = makeSounds(options);
+  const sounds = makeSounds(
+    options,
+    (drained) => stream === undefined ? drained() : stream.discard(drained),
+  );
   const twilio = spec.protocol === "twilio"
     ? makeTwilio(startEvent, options, () => call.isAnswered)
     : undefined;
@@ -121,6 +124,7 @@ export function makeParts(
     spec,
     context: call,
     listeners,
+    watchStream: (action, base) => twilio?.streams.watch(action, base),
     isVoice: owner.isVoice,
     recognize: (events, language) => makeRecognizer(options, events, language),
   });
@@ -133,18 +137,22 @@ export function makeParts(
       send: (request) => line.tell(request, (actions, base) => runner.append(actions, base)),
     })
     : undefined;
-  const stream = spec.audio === "stream"
+  const stream: AudioStream | undefined = spec.audio === "stream"
     ? makeStream(options, owner, (pcm) => sounds.write(pcm) && runner.isIdle)
     : undefined;
   return { call, sounds, protocol, line, runner, listeners, utterances, stream, twilio };
 }
 
-function makeSounds({ spec, context, host }: WebhookOptions): SoundLine {
+function makeSounds(
+  { spec, context, host }: WebhookOptions,
+  drain: (drained: () => void) => void,
+): SoundLine {
   const sounds = soundContext(context, { log: (text) => host.log(text), server: spec });
   return new SoundLine({
     host,
     makeSound: (sound, sink) => createSound(sound, sounds, sink),
     later: (callback) => context.runtime.setImmediate(callback),
+    drain,
   });
 }
 

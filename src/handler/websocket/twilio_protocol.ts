@@ -30,6 +30,8 @@ export interface TwilioProtocolOptions extends MediaProtocolOptions {
   readonly random: RandomSource;
   /** Hz of the call's PCM. */
   readonly rate: Hertz;
+  /** What the first stream is called; default: a random id. */
+  readonly streamSid?: string | undefined;
 }
 
 /** Media Streams. Hot path: besides the messages themselves nothing is allocated for a frame. */
@@ -67,11 +69,10 @@ export class TwilioProtocol implements MediaProtocol {
   }
 
   begin({ call }: StartEvent): void {
-    const { spec, random } = this.#options;
-    const id = new Uint8Array(STREAM_ID_BYTES);
-    random.fill(id);
+    const { spec, streamSid } = this.#options;
+    const isFirst = this.#writer === undefined;
     const writer = new MediaStreamWriter({
-      streamSid: sidOf("MZ", id),
+      streamSid: isFirst && streamSid !== undefined ? streamSid : this.#newSid(),
       callSid: callSid(call.id),
       accountSid: spec.account_sid,
       parameters: spec.parameters,
@@ -139,6 +140,12 @@ export class TwilioProtocol implements MediaProtocol {
 
   end(): void {
     this.#refusals.end();
+  }
+
+  #newSid(): string {
+    const id = new Uint8Array(STREAM_ID_BYTES);
+    this.#options.random.fill(id);
+    return sidOf("MZ", id);
   }
 
   #receiveMedia(payload: Uint8Array): void {

@@ -45,6 +45,8 @@ export interface WebsocketOptions {
     "runtime" | "facts" | "rate" | "targets" | "twilioCalls"
   >;
   readonly host: HandlerHost;
+  /** What the first stream is called in Twilio's dialect; default: a random id. */
+  readonly streamSid?: string | undefined;
   /** Addresses that the URL may not lead to, where it does not stand in the configuration. */
   readonly refuseAddress?: ((address: string) => string | undefined) | undefined;
 }
@@ -159,7 +161,7 @@ export class WebsocketHandler implements Handler {
   }
 
   #makeProtocol(): MediaProtocol {
-    const { spec, context: { runtime, rate }, host } = this.#options;
+    const { spec, context: { runtime, rate }, host, streamSid } = this.#options;
     const common = {
       wire: {
         sendText: (text: string) => this.#link?.sendText(text),
@@ -174,7 +176,7 @@ export class WebsocketHandler implements Handler {
       now: () => runtime.now(),
     };
     if (spec.protocol === "voicegw") return new VoicegwProtocol(common);
-    return new TwilioProtocol({ ...common, spec, random: runtime.random, rate });
+    return new TwilioProtocol({ ...common, spec, random: runtime.random, rate, streamSid });
   }
 
   /** Lets a bot hang up by Twilio's REST resource. @returns What ends that. */

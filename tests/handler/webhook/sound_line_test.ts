@@ -22,6 +22,7 @@ class Bench {
       };
     },
     later: (callback) => callback(),
+    drain: (drained) => drained(),
   });
 
   play(name = "a"): SoundSink {
