@@ -11,6 +11,7 @@ import { type Context, Hono } from "hono";
 import type { Runtime } from "../runtime/ports.ts";
 import type { Instructions, TwilioCall, TwilioCalls } from "../twilio/live_calls.ts";
 import type { RecordingLinks } from "../twilio/recording_links.ts";
+import { partyOf } from "../twilio/request_parameters.ts";
 import { isSameText, readBasic } from "./basic_auth.ts";
 
 /** What the resources are made of. */
@@ -121,8 +122,8 @@ function resourceOf(call: TwilioCall): Readonly<Record<string, unknown>> {
     api_version: "2010-04-01",
     status: call.status(),
     direction: "inbound",
-    from: facts.from.uri,
-    to: facts.to.uri,
+    from: partyOf(facts.from),
+    to: partyOf(facts.to),
     caller_name: facts.from.display_name === "" ? null : facts.from.display_name,
     uri: `/2010-04-01/Accounts/${accountSid}/Calls/${sid}.json`,
   };

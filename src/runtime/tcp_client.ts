@@ -32,8 +32,14 @@ class NodeConnection implements TcpSocket {
   #isOver = false;
   #isPaused = false;
   #isClosing = false;
-  /** The end of what is queued will be told. */
+  /** The end of what is queued is to be told. */
   #isAwaited = false;
+  /** "drain" comes above the high-water mark alone. */
+  readonly #written = (): void => {
+    if (this.#isOver || !this.#isAwaited || this.queuedBytes > 0) return;
+    this.#isAwaited = false;
+    this.#events.drained();
+  };
 
   constructor(
     { host, port }: ServerAddress,
@@ -61,14 +67,8 @@ class NodeConnection implements TcpSocket {
     const socket = this.#socket;
     if (this.#isOver || this.#isClosing || socket === undefined) return;
     // Copied: the socket keeps what the system does not take at once
-    socket.write(Buffer.from(data));
-    if (this.#isAwaited || socket.writableLength === 0) return;
-    this.#isAwaited = true;
-    // "drain" is told above the high-water mark alone
-    socket.write(NOTHING, () => {
-      this.#isAwaited = false;
-      if (!this.#isOver) this.#events.drained();
-    });
+    socket.write(Buffer.from(data), this.#written);
+    if (socket.writableLength > 0) this.#isAwaited = true;
   }
 
   pause(): void {
@@ -118,5 +118,3 @@ class NodeConnection implements TcpSocket {
     });
   }
 }
-
-const NOTHING = Buffer.alloc(0);

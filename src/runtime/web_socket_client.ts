@@ -83,6 +83,8 @@ class Client implements WebSocketClient {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The server has said goodbye, or nonsense: what else comes is thrown away. */
   #isBroken = false;
+  /** Whoever hears of it knows that it is over; the goodbye may still be on its way. */
+  #isTold = false;
   /** How the connection ends. */
   #end = { code: CLOSE_CODE.lost as number, reason: "" };
 
@@ -192,6 +194,7 @@ class Client implements WebSocketClient {
       this.#isBroken = true;
       this.#sayGoodbye(error.closeCode, error.message);
       this.#end = { code: error.closeCode, reason: error.message };
+      this.#tellEnd();
     }
   }
 
@@ -239,6 +242,7 @@ class Client implements WebSocketClient {
     this.#end = readClose(data);
     this.#isBroken = true;
     this.#leave();
+    this.#tellEnd();
   }
 
   #sayGoodbye(code: number, reason: string): void {
@@ -273,8 +277,16 @@ class Client implements WebSocketClient {
     }
     if (this.#state === "over") return;
     const isLost = this.#end.code === CLOSE_CODE.lost && error !== undefined;
+    if (isLost) this.#end = { ...this.#end, reason: error };
     this.destroy();
-    this.#events.closed(this.#end.code, isLost ? error : this.#end.reason);
+    this.#tellEnd();
+  }
+
+  /** A server that says goodbye or nonsense, and stays connected, is not waited for. */
+  #tellEnd(): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#events.closed(this.#end.code, this.#end.reason);
   }
 
   /** One timer at a time. */

@@ -27,8 +27,15 @@ export function encodeBase64(bytes: Uint8Array): string {
   return text;
 }
 
-/** Reads them again; `undefined` when the text is none. Line breaks are passed over. */
+/**
+ * Reads them again; `undefined` when the text is none. Line breaks are passed over, padding may be
+ * absent, and the alphabet for URLs (§5) is taken too.
+ */
 export function decodeBase64(text: string): Uint8Array | undefined {
+  return decode(text) ?? decode(text.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
+function decode(text: string): Uint8Array | undefined {
   const own = (Uint8Array as Base64Reader).fromBase64;
   try {
     return own === undefined ? bytesOf(atob(text)) : own.call(Uint8Array, text);

@@ -110,9 +110,10 @@ export function parseStreamMessage(text: string): StreamMessage {
       return ignored('The "payload" of a media message must be mu-law of 8000 Hz in base64');
     }
     case "mark": {
-      // A mark without a name is answered all the same
+      // A mark without a name is answered all the same, and one with a number as its text
       const name = fieldOf(fieldOf(message, "mark"), "name");
-      return { type: "mark", name: typeof name === "string" ? name : "" };
+      const isNamed = typeof name === "string" || typeof name === "number";
+      return { type: "mark", name: isNamed ? String(name) : "" };
     }
     case "clear":
       return { type: "clear" };

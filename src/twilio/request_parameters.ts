@@ -114,16 +114,16 @@ export function streamParameters(options: StreamParameterOptions): Parameters {
   ];
 }
 
+/** A party of a call, as Twilio names it: a number as such, everybody else as a SIP URI. */
+export function partyOf({ user, uri }: CallFacts["from"]): string {
+  return /^\+?\d+$/.test(user) ? user : uri;
+}
+
 /** Writes `application/x-www-form-urlencoded`, UTF-8. */
 export function formEncode(parameters: Parameters): Uint8Array {
   const form = new URLSearchParams();
   for (const [name, value] of parameters) form.append(name, value);
   return new TextEncoder().encode(form.toString());
-}
-
-/** A number as such, everybody else as a SIP URI. */
-function partyOf({ user, uri }: CallFacts["from"]): string {
-  return /^\+?\d+$/.test(user) ? user : uri;
 }
 
 function addressOf(source: string): string {

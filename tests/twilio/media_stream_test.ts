@@ -70,6 +70,8 @@ describe("messages of a bot", () => {
     expect(parseStreamMessage('{"event":"mark","mark":{"name":"m1"}}'))
       .toEqual({ type: "mark", name: "m1" });
     expect(parseStreamMessage('{"event":"mark"}')).toEqual({ type: "mark", name: "" });
+    expect(parseStreamMessage('{"event":"mark","mark":{"name":7}}'))
+      .toEqual({ type: "mark", name: "7" });
     expect(parseStreamMessage('{"event":"clear","streamSid":"MZ"}')).toEqual({ type: "clear" });
   });
 
@@ -101,5 +103,16 @@ describe("base64, RFC 4648 §4", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 1000 }), (bytes) => {
       expect(decodeBase64(encodeBase64(bytes))).toEqual(bytes);
     }));
+  });
+
+  test("is read as others write it: without padding, in lines, or for URLs", () => {
+    const bytes = new Uint8Array([0xfb, 0xff, 0xfe, 0x01]);
+    for (const text of ["+//+AQ==", "+//+AQ", "+//+\r\nAQ==\n", "-__-AQ==", "-__-AQ"]) {
+      expect(decodeBase64(text)).toEqual(bytes);
+    }
+    for (const text of ["+//+A", "+//+AQ==AA", "data:audio/basic;base64,AAAA", "é"]) {
+      expect(decodeBase64(text)).toBeUndefined();
+    }
+    expect(decodeBase64("")).toEqual(new Uint8Array(0));
   });
 });

@@ -94,6 +94,10 @@ describe("TwiML verbs", () => {
         name: "bot",
       }],
     ],
+    ['<Connect action="/after" method="GET"><Stream url="/media"/></Connect>', [
+      { action: "websocket", url: "/media", protocol: "twilio", parameters: {}, ways: "both" },
+      { action: "fetch", next: { url: "/after", method: "GET" } },
+    ]],
     [
       '<Start><Stream url="ws://127.0.0.1:9/" statusCallback="/status"/></Start><Stop><Stream/></Stop>',
       [

@@ -167,6 +167,15 @@ export class AudiosocketHandler implements Handler {
     this.#heardAt = this.#now;
     if (this.#discardUntil !== undefined) this.#awaitQuiet();
     this.#reader.receive(data, this.#take);
+    this.#checkWithin();
+  }
+
+  /** The end of a frame that is not wanted anyway is not waited for: it may be no AudioSocket. */
+  #checkWithin(): void {
+    const kind = this.#reader.kindWithin;
+    if (kind === undefined || this.#state !== "running") return;
+    if (kind === this.#kind || kind === KIND.hangUp || kind === KIND.error) return;
+    this.#fail(this.#describeKind(kind));
   }
 
   /** Takes a frame; tells whether more are wanted. */

@@ -94,6 +94,11 @@ export class FrameReader {
     return this.#rest.length > 0;
   }
 
+  /** The kind of the frame that is not complete, if there is one. */
+  get kindWithin(): number | undefined {
+    return this.#rest[0];
+  }
+
   /**
    * Takes a piece of the stream.
    *

@@ -23,6 +23,11 @@ const TWILIO_RATE: Hertz = 8000;
 
 const STREAM_ID_BYTES = 16;
 
+/** What every message begins with: `{`. */
+const BRACE = 0x7b;
+
+const decoder = new TextDecoder();
+
 /** What the dialect needs besides. */
 export interface TwilioProtocolOptions extends MediaProtocolOptions {
   readonly spec: Pick<WebsocketSpec, "parameters" | "account_sid">;
@@ -130,7 +135,9 @@ export class TwilioProtocol implements MediaProtocol {
     }
   }
 
-  receiveBinary(): void {
+  receiveBinary(data: Uint8Array): void {
+    // Some servers send bytes, whatever they write into them
+    if (data[0] === BRACE) return this.receiveText(decoder.decode(data));
     this.#refusals.refuse("A binary message is no message of Media Streams, send text", "");
   }
 

@@ -79,6 +79,15 @@ describe("TwiML", () => {
     expect(rig.commands).toEqual(["answer", "dtmf", "dtmf", "hangup"]);
   });
 
+  test("has a stream of a relative URL lie at the web server", async () => {
+    const { web, rig } = setUp({
+      "/voice": (response) => void response.connect().stream({ url: "media?a=1" }),
+    });
+    await rig.until(() => rig.commands.includes("hangup"));
+    const { host } = new URL(web.url);
+    expect(rig.host.logged.join()).toContain(`ws://${host}/media?a=…: `);
+  });
+
   test("has an empty response hang up", async () => {
     const { rig } = setUp({});
     await rig.until(() => rig.commands.includes("hangup"));

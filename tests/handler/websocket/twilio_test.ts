@@ -182,6 +182,30 @@ describe("Twilio Media Streams over a WebSocket", () => {
     await rig.stop();
   });
 
+  test("is taken as bots send it: before they read start, in bytes, without a pause", async () => {
+    const codes = encoded(tone(80_000, 8000));
+    const media = (piece: Uint8Array) =>
+      JSON.stringify({ event: "media", streamSid: null, media: { payload: base64(piece) } });
+    const rig = await twilioRig({
+      server: {
+        onConnection: ({ socket }) => {
+          socket.send(media(codes.subarray(0, 160)));
+          socket.send(Buffer.from(media(codes.subarray(160, 320))));
+          // Ten seconds at once, but for what came before
+          socket.send(media(codes.subarray(320)));
+          socket.send(Buffer.from('{"event":"mark","mark":{"name":1}}'));
+          socket.send(media(new Uint8Array(0)));
+        },
+      },
+    });
+    rig.host.keep = true;
+    await rig.host.until(() => rig.host.of("command").length === 1);
+    expect(rig.host.of("command")[0]?.command).toEqual({ command: "mark", name: "1" });
+    expect(rig.host.audioBytes).toBe(160_000);
+    expect(rig.host.of("refused")).toEqual([]);
+    await rig.stop();
+  });
+
   test("a bot can hang up by REST while there is the call, and only then", async () => {
     const rig = await twilioRig();
     const call = rig.calls.find(callSid(FACTS.id));
