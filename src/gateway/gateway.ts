@@ -79,7 +79,8 @@ export class Gateway {
     this.#observer = observer;
     this.#refusals = new RefusalLog({ observer, config: () => this.#config });
     this.#routing = new Routing({ runtime, environment, observer, routes });
-    this.#services = new HandlerServices({ runtime, config, observer, calls: () => this.calls });
+    const health = () => ({ calls: this.calls, ...this.lag });
+    this.#services = new HandlerServices({ runtime, config, observer, health });
     this.#clock = new MediaClock(runtime);
     this.#deadlines = new CallDeadlines(runtime);
     this.#agent = this.#makeAgent();

@@ -15,6 +15,7 @@ import { DEAD_AIR_DEFAULT, type DeadAir } from "../route/route.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import { TwilioCalls } from "../twilio/live_calls.ts";
 import { RecordingLinks } from "../twilio/recording_links.ts";
+import type { LoopLagFigures } from "./loop_lag.ts";
 import type { GatewayObserver } from "./observer.ts";
 
 /** What the services are made of. */
@@ -22,8 +23,8 @@ export interface HandlerServicesOptions {
   readonly runtime: Runtime;
   readonly config: Config;
   readonly observer: GatewayObserver;
-  /** How many there are, for whoever watches over the gateway. */
-  readonly calls: () => number;
+  /** How many calls there are, and how late the loop is, for whoever watches over the gateway. */
+  readonly health: () => LoopLagFigures & { readonly calls: number };
 }
 
 /** The services of one gateway. */
@@ -106,12 +107,12 @@ export class HandlerServices {
   }
 
   async #serve(config: ApiConfig): Promise<void> {
-    const { runtime, observer, calls } = this.#options;
+    const { runtime, observer, health } = this.#options;
     const links = () => this.#links as RecordingLinks;
     const api = new Api({
       config,
       runtime,
-      health: () => ({ status: this.draining ? "draining" : "serving", calls: calls() }),
+      health: () => ({ status: this.draining ? "draining" : "serving", ...health() }),
       calls: this.#calls,
       // They are named by where it listens, which is known later
       get recordings() {

@@ -143,7 +143,10 @@ describe("another configuration", () => {
     const port = await closedPort();
     const { gateway } = await run(given({ api: { listen: "127.0.0.1:0" } }, port));
     const answer = await fetch(`http://${gateway.api}/healthz`);
-    expect(await answer.json()).toEqual({ status: "serving", calls: 0 });
+    expect(await answer.json()).toEqual({
+      ...{ status: "serving", calls: 0, busy_pct: 0 },
+      ...{ lag_ms_p50: 0, lag_ms_p90: 0, lag_ms_max: 0 },
+    });
     expect(await gateway.reload(given({ api: { listen: "127.0.0.1:0", url: "http://a" } }, port)))
       .toEqual(["api.url"]);
     expect(await gateway.reload(given({}, port))).toEqual(["api"]);
