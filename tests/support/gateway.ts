@@ -42,7 +42,7 @@ export interface GatewayConfig {
 }
 
 /** Test runs beside each other take ports for RTP from different places. */
-const PORTS_FIRST = Number(process.env["VOICEGW_TEST_PORTS"] ?? 21_000);
+const PORTS_FIRST = Number(process.env["TEST_RTP_PORTS"] ?? 21_000);
 const PORTS_LAST = PORTS_FIRST + 8000;
 
 let nextPorts = PORTS_FIRST;

@@ -16,7 +16,10 @@ export interface PeerTestOptions {
   readonly timeoutMs?: number;
   /** It may run beside those declared before and after it. */
   readonly isConcurrent?: boolean;
-  /** How often it may be tried again: programs that play in real time suffer on a busy machine. */
+  /**
+   * How often it may be tried again: programs that play in real time suffer on a busy machine.
+   * Default: once.
+   */
   readonly retries?: number;
 }
 
@@ -34,7 +37,7 @@ export function peerTest(
   body: () => Promise<void> | void,
   options: number | PeerTestOptions = {},
 ): void {
-  const { timeoutMs: timeout = TIMEOUT_MS, isConcurrent = false, retries: retry = 0 } =
+  const { timeoutMs: timeout = TIMEOUT_MS, isConcurrent = false, retries: retry = 1 } =
     typeof options === "number" ? { timeoutMs: options } : options;
   const missing = missingPeers(peers);
   if (missing.length === 0) {

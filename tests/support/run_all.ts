@@ -121,7 +121,7 @@ async function pureTests(): Promise<readonly JunitReport[]> {
 
 function worldTests(): Promise<readonly JunitReport[]> {
   const { peers, own } = worldTestFiles();
-  const ownPorts = { VOICEGW_TEST_PORTS: "11000" };
+  const ownPorts = { TEST_RTP_PORTS: "11000" };
   return Promise.all([
     bunTest("peers", peers, { isInView: true, isPatient: false }),
     bunTest("world", own, { isInView: false, isPatient: false, env: ownPorts }),
