@@ -17,7 +17,7 @@ import type { Timer } from "../../runtime/ports.ts";
 import type { HandlerContext } from "../create_handler.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
 import { NO_GUARD, type TargetGuard } from "../target_guard.ts";
-import { CallerAudio } from "../websocket/caller_audio.ts";
+import { CallerAudio } from "../caller_audio.ts";
 import {
   audioKind,
   describeError,

@@ -24,7 +24,7 @@ import type { Handler, HandlerEnd, HandlerHost } from "../handler.ts";
 import { publicUrl, targetKey } from "../http/target_url.ts";
 import { NO_GUARD, type TargetGuard } from "../target_guard.ts";
 import { AheadQueue } from "./ahead_queue.ts";
-import { CallerAudio } from "./caller_audio.ts";
+import { CallerAudio } from "../caller_audio.ts";
 import { Link } from "./link.ts";
 import type { MediaProtocol } from "./media_protocol.ts";
 import { TwilioProtocol } from "./twilio_protocol.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { CALLER_QUEUE, CallerAudio } from "../../../src/handler/websocket/caller_audio.ts";
+import { CALLER_QUEUE, CallerAudio } from "../../src/handler/caller_audio.ts";
 
 const FRAME = 320;
 

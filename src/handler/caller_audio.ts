@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Hertz, Millis } from "../../base/units.ts";
+import type { Hertz, Millis } from "../base/units.ts";
 
 /** What waits at most, besides what the system's sockets hold. */
 export const CALLER_QUEUE: Millis = 1_000;
