@@ -10,7 +10,7 @@ import type { SocketAddress } from "../base/socket_address.ts";
 import type { ApiConfig } from "../config/schema_services.ts";
 import type { HttpListener } from "../runtime/client_ports.ts";
 import type { Runtime } from "../runtime/ports.ts";
-import { twilioRoutes, type TwilioRoutesOptions } from "./twilio_routes.ts";
+import { type ApiEnv, twilioRoutes, type TwilioRoutesOptions } from "./twilio_routes.ts";
 
 /** Bytes of a request's body, at most. */
 const BODY_MAX = 256 << 10;
@@ -20,15 +20,18 @@ export interface ApiOptions extends Omit<TwilioRoutesOptions, "runtime"> {
   readonly config: ApiConfig;
   readonly runtime: Pick<Runtime, "serveHttp" | "readFile">;
   /** How the gateway is, for whoever watches over it. */
-  readonly health: () => Readonly<Record<string, unknown>>;
+  readonly health: () => { readonly status: "serving" | "draining" };
 }
 
 /** Makes what answers. */
-export function makeApp(options: Omit<ApiOptions, "config">): Hono {
-  const app = new Hono();
+export function makeApp(options: Omit<ApiOptions, "config">): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
   const tooLarge = { error: `The body is larger than ${BODY_MAX >> 10} KiB` };
   app.use(bodyLimit({ maxSize: BODY_MAX, onError: (context) => context.json(tooLarge, 413) }));
-  app.get("/healthz", (context) => context.json(options.health()));
+  app.get("/healthz", (context) => {
+    const health = options.health();
+    return context.json(health, health.status === "serving" ? 200 : 503);
+  });
   app.route("/2010-04-01", twilioRoutes(options));
   app.notFound((context) => context.json({ error: "There is nothing here" }, 404));
   app.onError((error, context) => {
@@ -56,7 +59,9 @@ export class Api {
   async start(): Promise<void> {
     const { config, runtime } = this.#options;
     const app = makeApp(this.#options);
-    this.#listener = await runtime.serveHttp(config.listen, (request) => app.fetch(request));
+    this.#listener = await runtime.serveHttp(config.listen, (request, remote) => {
+      return app.fetch(request, { remote });
+    });
   }
 
   async stop(): Promise<void> {

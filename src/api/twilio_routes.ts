@@ -8,11 +8,21 @@
  */
 
 import { type Context, Hono } from "hono";
+import { formatSocketAddress, type SocketAddress } from "../base/socket_address.ts";
+import type { Millis } from "../base/units.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { Instructions, TwilioCall, TwilioCalls } from "../twilio/live_calls.ts";
 import type { RecordingLinks } from "../twilio/recording_links.ts";
-import { partyOf } from "../twilio/request_parameters.ts";
+import { dateText, partyOf } from "../twilio/request_parameters.ts";
 import { isSameText, readBasic } from "./basic_auth.ts";
+
+/** What is known of a request besides. */
+export interface ApiEnv {
+  readonly Bindings: {
+    /** Who asks. */
+    readonly remote: SocketAddress;
+  };
+}
 
 /** What the resources are made of. */
 export interface TwilioRoutesOptions {
@@ -31,14 +41,16 @@ const ERRORS = {
 } as const;
 
 /** Makes the resources below `/2010-04-01`. */
-export function twilioRoutes(options: TwilioRoutesOptions): Hono {
-  const app = new Hono();
+export function twilioRoutes(options: TwilioRoutesOptions): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  const { calls, log } = options;
+  const guard = { calls, log, told: new WeakSet<TwilioCall>() };
   app.get("/Accounts/:account/Calls/:call", (context) => {
-    const found = findCall(options, context);
+    const found = findCall(guard, context);
     return found instanceof Response ? found : context.json(resourceOf(found));
   });
   app.post("/Accounts/:account/Calls/:call", async (context) => {
-    const found = findCall(options, context);
+    const found = findCall(guard, context);
     return found instanceof Response ? found : await change(options, found, context);
   });
   app.get("/Accounts/:account/Recordings/:recording", async (context) => {
@@ -51,11 +63,24 @@ export function twilioRoutes(options: TwilioRoutesOptions): Hono {
     if (bytes === undefined) return refuse(context, "notFound", "The recording is gone");
     return context.body(bytes, 200, { "Content-Type": "audio/wav" });
   });
+  // Clients of Twilio's read such errors
+  app.all("*", (context) =>
+    refuse(
+      context,
+      "notFound",
+      "There is no such resource here: a live call (GET, POST) and a recording (GET) are",
+    ));
   return app;
 }
 
+/** What keeps strangers from calls. */
+interface Guard extends Pick<TwilioRoutesOptions, "calls" | "log"> {
+  /** Calls whose strangers were logged: one line for each, however often they ask. */
+  readonly told: WeakSet<TwilioCall>;
+}
+
 /** The call that is asked for, or the answer to who may not have it. */
-function findCall({ calls }: TwilioRoutesOptions, context: Context): TwilioCall | Response {
+function findCall({ calls, log, told }: Guard, context: Context<ApiEnv>): TwilioCall | Response {
   const sid = (context.req.param("call") ?? "").replace(/\.json$/, "");
   const account = context.req.param("account");
   const call = calls.find(sid);
@@ -72,6 +97,10 @@ function findCall({ calls }: TwilioRoutesOptions, context: Context): TwilioCall 
   const isKnown = given !== undefined && isSameText(given.user, accountSid) &&
     isSameText(given.password, authToken);
   if (isKnown) return call;
+  if (!told.has(call)) {
+    told.add(call);
+    log(`${whoOf(context)} asked for the call with a wrong token`, call.facts.id);
+  }
   context.header("WWW-Authenticate", 'Basic realm="voicegw"');
   return refuse(
     context,
@@ -83,12 +112,12 @@ function findCall({ calls }: TwilioRoutesOptions, context: Context): TwilioCall 
 async function change(
   { log }: TwilioRoutesOptions,
   call: TwilioCall,
-  context: Context,
+  context: Context<ApiEnv>,
 ): Promise<Response> {
   const form = new URLSearchParams(await context.req.text());
   const status = form.get("Status");
   if (status === "completed" || status === "canceled") {
-    log("Hung up over the web server", call.facts.id);
+    log(`${whoOf(context)} hung up over the web server`, call.facts.id);
     call.hangUp();
     return context.json({ ...resourceOf(call), status: "completed" });
   }
@@ -99,7 +128,7 @@ async function change(
   if (typeof instructions === "string") return refuse(context, "invalid", instructions);
   const problem = call.replace(instructions);
   if (problem !== undefined) return refuse(context, "invalid", problem);
-  log("Given other instructions over the web server", call.facts.id);
+  log(`${whoOf(context)} gave other instructions over the web server`, call.facts.id);
   return context.json(resourceOf(call));
 }
 
@@ -116,17 +145,51 @@ function instructionsOf(form: URLSearchParams): Instructions | string {
 
 function resourceOf(call: TwilioCall): Readonly<Record<string, unknown>> {
   const { sid, accountSid, facts } = call;
+  const { from, to, diversion: [diversion] } = facts;
+  const begun = dateText(timeOf(facts.id));
   return {
     sid,
     account_sid: accountSid,
     api_version: "2010-04-01",
     status: call.status(),
     direction: "inbound",
-    from: partyOf(facts.from),
-    to: partyOf(facts.to),
-    caller_name: facts.from.display_name === "" ? null : facts.from.display_name,
+    from: partyOf(from),
+    from_formatted: partyOf(from),
+    to: partyOf(to),
+    to_formatted: partyOf(to),
+    caller_name: from.display_name === "" ? null : from.display_name,
+    forwarded_from: diversion === undefined ? null : partyOf(diversion),
+    date_created: begun,
+    date_updated: begun,
+    start_time: begun,
+    ...UNKNOWN,
     uri: `/2010-04-01/Accounts/${accountSid}/Calls/${sid}.json`,
+    subresource_uris: {},
   };
+}
+
+/** What a live call does not have, or nobody here knows. */
+const UNKNOWN = {
+  end_time: null,
+  duration: null,
+  price: null,
+  price_unit: null,
+  answered_by: null,
+  annotation: null,
+  group_sid: null,
+  parent_call_sid: null,
+  phone_number_sid: null,
+  queue_time: "0",
+  trunk_sid: null,
+} as const;
+
+/** When a UUIDv7 was made, since 1970. RFC 9562 §5.7 */
+function timeOf(id: string): Millis {
+  return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
+}
+
+function whoOf({ env: { remote } }: Context<ApiEnv>): string {
+  return formatSocketAddress(remote);
 }
 
 function refuse(context: Context, error: keyof typeof ERRORS, message: string): Response {

@@ -7,7 +7,12 @@
 import type { HandlerCommand } from "../call/handler_message.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler/handler.ts";
 import type { CallFacts } from "../route/call_facts.ts";
+import { RateLimit } from "../handler/exec/rate_limit.ts";
 import type { LiveCall, LiveCallContext } from "./live_call.ts";
+
+/** Refusals of one handler that are logged; all are counted, and told to it. */
+const REFUSALS_PER_SECOND = 10;
+const REFUSALS_BURST = 50;
 
 /** What joins a handler to its call. */
 export interface CallHostOptions {
@@ -28,6 +33,7 @@ export class CallHost implements HandlerHost {
   readonly #options: CallHostOptions;
   /** `dismissed`: it has the call no more, and winds down. */
   #state: "present" | "dismissed" | "ended" = "present";
+  readonly #logged = new RateLimit({ perSecond: REFUSALS_PER_SECOND, burst: REFUSALS_BURST });
 
   constructor(options: CallHostOptions) {
     this.#options = options;
@@ -62,7 +68,10 @@ export class CallHost implements HandlerHost {
 
   refused(message: string, command: string): void {
     this.#options.context.counters.add("handler_messages_refused");
-    this.log(`refused: ${message}`);
+    if (this.#logged.take(this.#options.context.runtime.now())) {
+      this.#logLeftOut();
+      this.log(`refused: ${message}`);
+    }
     if (this.#isPresent) this.handler?.receiveEvent({ event: "error", message, command });
   }
 
@@ -78,11 +87,17 @@ export class CallHost implements HandlerHost {
   ended(end: HandlerEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#logLeftOut();
     this.#options.ended(end);
   }
 
   audioDropped(bytes: number): void {
     this.#options.context.counters.add("handler_audio_dropped_bytes", bytes);
+  }
+
+  #logLeftOut(): void {
+    const count = this.#logged.takeRefused();
+    if (count > 0) this.log(`(${count} more messages were refused)`);
   }
 
   get #isPresent(): boolean {

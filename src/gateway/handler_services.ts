@@ -112,7 +112,10 @@ export class HandlerServices {
     const api = new Api({
       config,
       runtime,
-      health: () => ({ status: this.draining ? "draining" : "serving", ...health() }),
+      health: () => ({
+        status: this.draining ? "draining" as const : "serving" as const,
+        ...health(),
+      }),
       calls: this.#calls,
       // They are named by where it listens, which is known later
       get recordings() {

@@ -10,24 +10,27 @@
 import type {
   Action,
   GatherAction,
-  NextRequest,
   ParsedActions,
   Prompt,
   RecordAction,
 } from "../action/action.ts";
 import { ACTIONS_MAX } from "../action/action.ts";
+import { GATHER_DIGITS_MAX } from "../action/gather.ts";
+import { PARAMETER_LENGTH_MAX, PARAMETERS_MAX, PROMPTS_MAX } from "../action/parse_actions.ts";
+import { SAY_LENGTH_MAX } from "../call/parse_command.ts";
 import { didYouMean } from "../config/suggestion.ts";
+import {
+  countOf,
+  finishKeysOf,
+  flagOf,
+  loopOf,
+  nameOf,
+  nextOf,
+  secondsOf,
+  TwimlError,
+  urlOf,
+} from "./twiml_attributes.ts";
 import { readTwiml, type TwimlElement } from "./twiml_tree.ts";
-
-/** A verb or attribute that is not taken; the message names line and fix. */
-class TwimlError extends Error {
-  constructor({ line, name }: TwimlElement, what: string) {
-    super(`line ${line}: <${name}> ${what}`);
-  }
-}
-
-/** Seconds that attributes may say. */
-const SECONDS_MAX = 86_400;
 
 /** What Twilio's `auto` stands for: silence that ends what is said. */
 const SPEECH_TIMEOUT_AUTO = 1_000;
@@ -35,8 +38,11 @@ const SPEECH_TIMEOUT_AUTO = 1_000;
 /** How long a key of `<Play digits>` is held. */
 const DIGIT_MS = 160;
 
-/** Longest text of one `<Say>`, in characters. */
-const SAY_LENGTH_MAX = 4_000;
+/** Longest recording, in seconds, as with Twilio. */
+const RECORD_MAX = 14_400;
+
+/** Longest name that a verb is suggested for, in characters. */
+const VERB_LENGTH_MAX = 32;
 
 /** What `<Reject>` answers. */
 const REJECT_STATUS: Readonly<Record<string, number>> = { rejected: 404, busy: 486 };
@@ -47,7 +53,7 @@ const VERBS: Readonly<Record<string, (element: TwimlElement) => readonly Action[
   Pause: (element) => [pauseOf(element)],
   Gather: (element) => [gatherOf(element)],
   Record: (element) => [recordOf(element)],
-  Redirect: (element) => [{ action: "fetch", next: nextOf(element, element.text.trim()) }],
+  Redirect: (element) => [{ action: "fetch", next: nextOf(element, { url: element.text }) }],
   Reject: (element) => [rejectOf(element)],
   Hangup: () => [{ action: "hangup" }],
   Refer: (element) => [referOf(element)],
@@ -97,7 +103,9 @@ function verbOf(element: TwimlElement): (element: TwimlElement) => readonly Acti
 }
 
 function unknownVerb(name: string, known: readonly string[]): string {
-  return `is no verb${didYouMean(name, known) || `, known here are ${known.join(", ")}`}`;
+  // No longer one is like any of them
+  const suggestion = name.length > VERB_LENGTH_MAX ? "" : didYouMean(name, known);
+  return `is no verb${suggestion || `, known here are ${known.join(", ")}`}`;
 }
 
 function sayOf(element: TwimlElement): Prompt {
@@ -105,18 +113,17 @@ function sayOf(element: TwimlElement): Prompt {
   if (text.length > SAY_LENGTH_MAX) {
     throw new TwimlError(element, `has more than ${SAY_LENGTH_MAX} characters`);
   }
-  const { language, voice } = element.attributes;
   return {
     action: "say",
     text,
     loop: loopOf(element),
-    ...(language === undefined ? {} : { language }),
-    ...(voice === undefined ? {} : { voice }),
+    ...nameOf(element, "language"),
+    ...nameOf(element, "voice"),
   };
 }
 
 function playOf(element: TwimlElement): readonly Action[] {
-  const url = element.text.trim();
+  const url = urlOf(element, element.text);
   const { digits } = element.attributes;
   const pressed: readonly Action[] = digits === undefined ? [] : [dtmfOf(element, digits)];
   if (url === "" && digits === undefined) {
@@ -137,7 +144,7 @@ function dtmfOf(element: TwimlElement, digits: string): Action {
 }
 
 function pauseOf(element: TwimlElement): Prompt {
-  return { action: "pause", ms: secondsOf(element, "length", 1) };
+  return { action: "pause", ms: secondsOf(element, { name: "length", fallback: 1 }) };
 }
 
 function gatherOf(element: TwimlElement): GatherAction {
@@ -147,27 +154,28 @@ function gatherOf(element: TwimlElement): GatherAction {
   if (input.length === 0 || !input.every(isKnown)) {
     throw new TwimlError(element, 'has an input other than "dtmf", "speech" or both');
   }
-  const timeout = secondsOf(element, "timeout", 5);
-  const speechTimeout = attributes.speechTimeout === undefined
-    ? undefined
-    : attributes.speechTimeout === "auto"
-    ? SPEECH_TIMEOUT_AUTO
-    : secondsOf(element, "speechTimeout", 1);
-  const { language } = attributes;
+  const timeout = secondsOf(element, { name: "timeout", fallback: 5 });
+  const prompts = element.children.flatMap(promptsOf);
+  if (prompts.length > PROMPTS_MAX) {
+    throw new TwimlError(element, `has ${prompts.length} prompts, send at most ${PROMPTS_MAX}`);
+  }
   return {
     action: "gather",
     input: input.filter(isKnown),
-    prompts: element.children.flatMap(promptsOf),
+    prompts,
     digits_max: attributes.numDigits === undefined
       ? Infinity
-      : countOf(element, "numDigits", { least: 1, most: 256 }),
+      : countOf(element, "numDigits", { least: 1, most: GATHER_DIGITS_MAX }),
     finish_keys: finishKeysOf(element, "#"),
     timeout,
-    speech_timeout: speechTimeout ?? Math.min(timeout, SPEECH_TIMEOUT_AUTO),
-    barge_in: flagOf(element, "bargeIn", true),
-    ...(language === undefined ? {} : { language }),
-    next: nextOf(element, attributes.action ?? ""),
-    on_empty: flagOf(element, "actionOnEmptyResult", false),
+    speech_timeout: attributes.speechTimeout === "auto"
+      ? SPEECH_TIMEOUT_AUTO
+      // As long as Twilio waits, too
+      : secondsOf(element, { name: "speechTimeout", fallback: timeout / 1000 }),
+    barge_in: flagOf(element, { name: "bargeIn", fallback: true }),
+    ...nameOf(element, "language"),
+    next: nextOf(element, { url: attributes.action ?? "" }),
+    on_empty: flagOf(element, { name: "actionOnEmptyResult", fallback: false }),
   };
 }
 
@@ -188,12 +196,12 @@ function promptsOf(element: TwimlElement): readonly Prompt[] {
 function recordOf(element: TwimlElement): RecordAction {
   return {
     action: "record",
-    max: secondsOf(element, "maxLength", 3600),
-    silence: secondsOf(element, "timeout", 5),
+    max: secondsOf(element, { name: "maxLength", fallback: 3600, most: RECORD_MAX }),
+    silence: secondsOf(element, { name: "timeout", fallback: 5 }),
     finish_keys: finishKeysOf(element, "1234567890*#"),
-    beep: flagOf(element, "playBeep", true),
+    beep: flagOf(element, { name: "playBeep", fallback: true }),
     trim: (element.attributes.trim ?? "trim-silence") === "trim-silence",
-    next: nextOf(element, element.attributes.action ?? ""),
+    next: nextOf(element, { url: element.attributes.action ?? "" }),
   };
 }
 
@@ -218,7 +226,7 @@ function connectOf(element: TwimlElement): readonly Action[] {
   const stream = websocketOf(onlyStream(element), "both");
   const { action } = element.attributes;
   if (action === undefined) return [stream];
-  return [stream, { action: "fetch", next: nextOf(element, action) }];
+  return [stream, { action: "fetch", next: nextOf(element, { url: action }) }];
 }
 
 function startOf(element: TwimlElement): readonly Action[] {
@@ -226,8 +234,7 @@ function startOf(element: TwimlElement): readonly Action[] {
 }
 
 function stopOf(element: TwimlElement): readonly Action[] {
-  const { name } = onlyStream(element).attributes;
-  return [{ action: "stop_websocket", ...(name === undefined ? {} : { name }) }];
+  return [{ action: "stop_websocket", ...nameOf(onlyStream(element), "name") }];
 }
 
 function onlyStream(element: TwimlElement): TwimlElement {
@@ -240,7 +247,8 @@ function onlyStream(element: TwimlElement): TwimlElement {
 }
 
 function websocketOf(element: TwimlElement, ways: "both" | "inbound"): Action {
-  const { url = "", name, track = "inbound_track", statusCallback } = element.attributes;
+  const { track = "inbound_track", statusCallback } = element.attributes;
+  const url = urlOf(element, element.attributes.url ?? "");
   // Without a scheme it is relative to the document
   if (!/^(?:wss?:\/\/|(?![a-z][a-z\d+.-]*:).)/i.test(url)) {
     throw new TwimlError(element, "needs a url such as wss://bot.example.com/media");
@@ -253,65 +261,31 @@ function websocketOf(element: TwimlElement, ways: "both" | "inbound"): Action {
   }
   const callback = statusCallback === undefined
     ? {}
-    : { status_callback: nextOf(element, statusCallback, "statusCallbackMethod") };
+    : { status_callback: nextOf(element, { url: statusCallback, method: "statusCallbackMethod" }) };
   return {
     action: "websocket",
     url,
     protocol: "twilio",
     parameters: parametersOf(element),
     ways,
-    ...(name === undefined ? {} : { name }),
+    ...nameOf(element, "name"),
     ...callback,
   };
 }
 
 function parametersOf(stream: TwimlElement): Readonly<Record<string, string>> {
-  return Object.fromEntries(stream.children.map((element) => {
-    const { name, value = "" } = element.attributes;
-    if (element.name === "Parameter" && name !== undefined) return [name, value];
+  const { length } = stream.children;
+  if (length > PARAMETERS_MAX) {
+    throw new TwimlError(stream, `has ${length} parameters, send at most ${PARAMETERS_MAX}`);
+  }
+  return Object.fromEntries(stream.children.map(parameterOf));
+}
+
+function parameterOf(element: TwimlElement): readonly [name: string, value: string] {
+  const { name, value = "" } = element.attributes;
+  if (element.name !== "Parameter" || name === undefined) {
     throw new TwimlError(element, 'cannot be in <Stream>, write <Parameter name="…" value="…"/>');
-  }));
-}
-
-/** An empty URL is the one that the document came from. */
-function nextOf(element: TwimlElement, url: string, methodName = "method"): NextRequest {
-  const method = (element.attributes[methodName] ?? "POST").toUpperCase();
-  if (method === "GET" || method === "POST") return { url, method };
-  throw new TwimlError(element, `has a ${methodName} other than GET and POST`);
-}
-
-function finishKeysOf(element: TwimlElement, fallback: string): string {
-  const keys = element.attributes.finishOnKey ?? fallback;
-  if (/^[\d*#]*$/.test(keys)) return keys;
-  throw new TwimlError(element, "has a finishOnKey other than 0-9, * and #");
-}
-
-/** 0 is for ever. */
-function loopOf(element: TwimlElement): number {
-  if (element.attributes.loop === undefined) return 1;
-  const loop = countOf(element, "loop", { least: 0, most: 1000 });
-  return loop === 0 ? Infinity : loop;
-}
-
-function secondsOf(element: TwimlElement, name: string, fallback: number): number {
-  if (element.attributes[name] === undefined) return fallback * 1000;
-  return countOf(element, name, { least: 0, most: SECONDS_MAX }) * 1000;
-}
-
-function countOf(
-  element: TwimlElement,
-  name: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): number {
-  const written = (element.attributes[name] ?? "").trim();
-  const count = Number(written);
-  if (/^\d+$/.test(written) && count >= least && count <= most) return count;
-  throw new TwimlError(element, `has a ${name} that is no whole number from ${least} to ${most}`);
-}
-
-function flagOf(element: TwimlElement, name: string, fallback: boolean): boolean {
-  const written = element.attributes[name]?.toLowerCase();
-  if (written === undefined) return fallback;
-  if (written === "true" || written === "false") return written === "true";
-  throw new TwimlError(element, `has a ${name} other than true and false`);
+  }
+  if (Math.max(name.length, value.length) <= PARAMETER_LENGTH_MAX) return [name, value];
+  throw new TwimlError(element, `has more than ${PARAMETER_LENGTH_MAX} characters`);
 }

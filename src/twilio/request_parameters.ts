@@ -7,7 +7,7 @@
  */
 
 import type { Millis } from "../base/units.ts";
-import type { CallFacts } from "../route/call_facts.ts";
+import type { CallFacts, PartyFacts } from "../route/call_facts.ts";
 import { callSid } from "./sids.ts";
 
 /** A name and its value. */
@@ -40,7 +40,7 @@ export interface CallParameterOptions {
 /** The parameters of every request about a call. */
 export function callParameters(options: CallParameterOptions): Parameters {
   const { facts, accountSid, status, extra = [] } = options;
-  const { from, to } = facts;
+  const { from, to, diversion: [diversion] } = facts;
   const [caller, called] = [partyOf(from), partyOf(to)];
   return [
     ["CallSid", callSid(facts.id)],
@@ -53,8 +53,10 @@ export function callParameters(options: CallParameterOptions): Parameters {
     ["ApiVersion", "2010-04-01"],
     ["Direction", "inbound"],
     ...from.display_name === "" ? [] : [["CallerName", from.display_name] as const],
+    ...diversion === undefined ? [] : [["ForwardedFrom", partyOf(diversion)] as const],
     ["SipDomain", to.host],
-    ["SipUsername", facts.auth_user === "" ? from.user : facts.auth_user],
+    // Who has proved nothing has none
+    ...facts.auth_user === "" ? [] : [["SipUsername", facts.auth_user] as const],
     ["SipCallId", facts.sip_call_id],
     ["SipSourceIp", addressOf(facts.source)],
     ...Object.entries(facts.x_headers).map(([name, value]) =>
@@ -77,7 +79,7 @@ export interface StatusParameterOptions {
 /** The parameters that a status callback has besides. */
 export function statusParameters({ at, sequence, end }: StatusParameterOptions): Parameters {
   return [
-    ["Timestamp", timestampOf(at)],
+    ["Timestamp", dateText(at)],
     ["SequenceNumber", `${sequence}`],
     ["CallbackSource", "call-progress-events"],
     ...end === undefined ? [] : [
@@ -115,7 +117,7 @@ export function streamParameters(options: StreamParameterOptions): Parameters {
 }
 
 /** A party of a call, as Twilio names it: a number as such, everybody else as a SIP URI. */
-export function partyOf({ user, uri }: CallFacts["from"]): string {
+export function partyOf({ user, uri }: Pick<PartyFacts, "user" | "uri">): string {
   return /^\+?\d+$/.test(user) ? user : uri;
 }
 
@@ -126,11 +128,11 @@ export function formEncode(parameters: Parameters): Uint8Array {
   return new TextEncoder().encode(form.toString());
 }
 
-function addressOf(source: string): string {
-  return source.slice(0, source.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
+/** A date as Twilio writes it, in UTC. RFC 2822 §3.3 */
+export function dateText(at: Millis): string {
+  return new Date(at).toUTCString().replace("GMT", "+0000");
 }
 
-/** RFC 2822 §3.3, in UTC. */
-function timestampOf(at: Millis): string {
-  return new Date(at).toUTCString().replace("GMT", "+0000");
+function addressOf(source: string): string {
+  return source.slice(0, source.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
 }

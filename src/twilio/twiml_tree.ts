@@ -22,9 +22,16 @@ export type TwimlTree =
   | { readonly ok: true; readonly root: TwimlElement }
   | { readonly ok: false; readonly message: string };
 
-/** Elements of one document, and how deep they may lie in each other. */
+/** Longest document, in characters, as with Twilio. */
+const LENGTH_MAX = 64 << 10;
+
+/** Elements of one document, their attributes, and how deep elements may lie in each other. */
 const ELEMENTS_MAX = 1000;
+const ATTRIBUTES_MAX = 5000;
 const DEPTH_MAX = 10;
+
+/** Longest message of the XML parser, which quotes names of any length. */
+const MESSAGE_MAX = 128;
 
 interface OpenElement {
   readonly name: string;
@@ -35,30 +42,39 @@ interface OpenElement {
 }
 
 /** A document that is not taken. */
-class TwimlError extends Error {}
+class XmlError extends Error {}
 
-/** Reads a document. Never throws. Entities that a document defines are not known: DTDs are refused. */
+/**
+ * Reads a document. Never throws. Entities that a document defines are not known: DTDs are refused.
+ * White space before it is passed over, since many a template begins with a line break.
+ */
 export function readTwiml(text: string): TwimlTree {
+  if (text.length > LENGTH_MAX) {
+    return { ok: false, message: `it is longer than ${LENGTH_MAX >> 10} KiB` };
+  }
   const parser = new SaxesParser<{ position: true; xmlns: false }>({
     position: true,
     xmlns: false,
   });
   const open: OpenElement[] = [];
   let root: TwimlElement | undefined;
-  let count = 0;
+  const count = { elements: 0, attributes: 0 };
   const refuse = (what: string): never => {
-    throw new TwimlError(`line ${parser.line}: ${what}`);
+    throw new XmlError(`line ${parser.line}: ${what}`);
   };
   parser.on("error", (error) => {
     // "1:7: unclosed tag"
     const [, line = "?", what = error.message] = /^(\d+):\d+: (.*)$/s.exec(error.message) ?? [];
-    throw new TwimlError(`line ${line}: ${what.replace(/\.$/, "")}`);
+    throw new XmlError(`line ${line}: ${what.slice(0, MESSAGE_MAX).replace(/\.$/, "")}`);
   });
   parser.on("doctype", () => refuse("a document type is not taken, leave out <!DOCTYPE>"));
   parser.on("opentag", ({ name, attributes }) => {
-    if (++count > ELEMENTS_MAX) refuse(`more than ${ELEMENTS_MAX} elements`);
+    if (++count.elements > ELEMENTS_MAX) refuse(`more than ${ELEMENTS_MAX} elements`);
     if (open.length >= DEPTH_MAX) refuse(`elements lie more than ${DEPTH_MAX} deep in each other`);
     open.push({ name, line: parser.line, attributes: { ...attributes }, children: [], text: "" });
+  });
+  parser.on("attribute", () => {
+    if (++count.attributes > ATTRIBUTES_MAX) refuse(`more than ${ATTRIBUTES_MAX} attributes`);
   });
   const add = (piece: string): void => {
     const within = open.at(-1);
@@ -76,9 +92,9 @@ export function readTwiml(text: string): TwimlTree {
     }
   });
   try {
-    parser.write(text).close();
+    parser.write(text.trimStart()).close();
   } catch (error) {
-    if (!(error instanceof TwimlError)) throw error;
+    if (!(error instanceof XmlError)) throw error;
     return { ok: false, message: error.message };
   }
   return root === undefined ? { ok: false, message: "there is no element" } : { ok: true, root };

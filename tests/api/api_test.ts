@@ -11,6 +11,7 @@ import { FACTS } from "../support/call_facts.ts";
 
 const ACCOUNT = `AC${"a".repeat(32)}`;
 const SID = callSid(FACTS.id);
+const ENV = { remote: { address: "192.0.2.7", port: 4711 } };
 const runtime = createRuntime();
 
 /** A call that remembers what was asked of it. */
@@ -51,12 +52,12 @@ function rig(authToken: string | null = "secret") {
     recordings,
     runtime,
     log: (message: string) => void logged.push(message),
-    health: () => ({ status: "ok", calls: 1 }),
+    health: () => ({ status: "serving" as const, calls: 1 }),
   };
   const app = makeApp(options);
   const path = `/2010-04-01/Accounts/${ACCOUNT}/Calls/${SID}.json`;
   const post = (form: Readonly<Record<string, string>>, headers = basic(ACCOUNT, "secret")) =>
-    app.request(path, { method: "POST", headers, body: new URLSearchParams(form) });
+    app.request(path, { method: "POST", headers, body: new URLSearchParams(form) }, ENV);
   return { app, call, calls, recordings, logged, path, post, options };
 }
 
@@ -74,6 +75,10 @@ describe("Twilio's call resource", () => {
       account_sid: ACCOUNT,
       status: "in-progress",
       from: FACTS.from.uri,
+      // The time in the id of the call
+      date_created: "Tue, 19 Aug 2025 05:47:11 +0000",
+      end_time: null,
+      uri: path,
     });
     const bare = await app.request(path.replace(".json", ""), {
       headers: basic(ACCOUNT, "secret"),
@@ -87,12 +92,12 @@ describe("Twilio's call resource", () => {
       const response = await post({ Status: status });
       expect(await response.json()).toMatchObject({ sid: SID, status: "completed" });
       expect(call.asked).toEqual(["hang up"]);
-      expect(logged).toEqual(["Hung up over the web server"]);
+      expect(logged).toEqual(["192.0.2.7:4711 hung up over the web server"]);
     });
   }
 
   test("takes other instructions", async () => {
-    const { call, post } = rig();
+    const { call, post, logged } = rig();
     expect((await post({ Twiml: "<Response/>" })).status).toBe(200);
     expect((await post({ Url: "https://bot.example.com/a", Method: "get" })).status).toBe(200);
     expect((await post({ Url: "https://bot.example.com/b" })).status).toBe(200);
@@ -101,6 +106,9 @@ describe("Twilio's call resource", () => {
       { url: "https://bot.example.com/a", method: "GET" },
       { url: "https://bot.example.com/b", method: "POST" },
     ]);
+    expect(logged).toEqual(
+      Array(3).fill("192.0.2.7:4711 gave other instructions over the web server"),
+    );
   });
 
   test("says why it cannot do what is asked", async () => {
@@ -121,8 +129,8 @@ describe("Twilio's call resource", () => {
     }
   });
 
-  test("is closed to who does not know the token", async () => {
-    const { call, post } = rig();
+  test("is closed to who does not know the token, which is logged once", async () => {
+    const { call, post, logged } = rig();
     const wrong = [
       basic(ACCOUNT, "guess"),
       basic("AC", "secret"),
@@ -136,6 +144,7 @@ describe("Twilio's call resource", () => {
       expect(await response.json()).toMatchObject({ code: 20003 });
     }
     expect(call.asked).toEqual([]);
+    expect(logged).toEqual(["192.0.2.7:4711 asked for the call with a wrong token"]);
   });
 
   test("asks for no token where the route has none", async () => {
@@ -153,6 +162,16 @@ describe("Twilio's call resource", () => {
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ code: 20404, status: 404 });
     expect(call.asked).toEqual([]);
+  });
+
+  test("is all that there is of a call, which is said as Twilio says it", async () => {
+    const { app, path } = rig();
+    const streams = path.replace(".json", "/Streams.json");
+    for (const [url, method] of [[streams, "POST"], [path, "DELETE"], ["/2010-04-01/", "GET"]]) {
+      const response = await app.request(url as string, { method: method as string });
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ code: 20404, status: 404 });
+    }
   });
 
   test("takes no body without end", async () => {
@@ -192,11 +211,20 @@ describe("the web server", () => {
     const api = new Api({ ...options, config: { listen: { address: "127.0.0.1", port: 0 } } });
     await api.start();
     const base = `http://127.0.0.1:${api.local?.port}`;
-    expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: "ok", calls: 1 });
+    expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: "serving", calls: 1 });
     expect((await fetch(`${base}/elsewhere`)).status).toBe(404);
     await api.stop();
     expect(api.local).toBeUndefined();
     expect(await fetch(base).then(() => "there", () => "gone")).toBe("gone");
+  });
+});
+
+describe("whoever watches over the gateway", () => {
+  test("is told by the status when it takes no calls", async () => {
+    const { options } = rig();
+    const app = makeApp({ ...options, health: () => ({ status: "draining" }) });
+    const response = await app.request("/healthz", {}, ENV);
+    expect([response.status, await response.json()]).toEqual([503, { status: "draining" }]);
   });
 });
 

@@ -29,6 +29,8 @@ export interface AudioStreamOptions {
   readonly events: {
     /** Takes the server's audio, whole samples; `false`: no more until `resume`. */
     audio(pcm: Uint8Array): boolean;
+    /** The head of the response is waited for, or no longer. */
+    waiting(isWaiting: boolean): void;
     /** Audio was lost since the server does not read. */
     dropped(bytes: number): void;
     /** The response is complete. */
@@ -63,6 +65,7 @@ export class AudioStream {
     if (this.#state !== "idle") return;
     this.#state = "asking";
     const { runtime, request, timeout, events } = this.#options;
+    events.waiting(true);
     this.#timer = runtime.setTimer(
       () =>
         this.#fail(`it did not answer within ${timeout} ms, send the head of the response first`),
@@ -118,6 +121,7 @@ export class AudioStream {
   #head(status: number): void {
     if (this.#state !== "asking") return;
     this.#timer?.cancel();
+    this.#options.events.waiting(false);
     if (status === 200) this.#state = "open";
     else this.#fail(`it answered ${status} to the stream of audio, 200 is needed`);
   }
@@ -157,6 +161,7 @@ export class AudioStream {
   #close(): boolean {
     this.#timer?.cancel();
     const isNew = this.#state !== "over";
+    if (this.#state === "asking") this.#options.events.waiting(false);
     this.#state = "over";
     this.#exchange = undefined;
     this.#discarded();

@@ -33,6 +33,8 @@ export interface StepMakerOptions {
   readonly listeners: Listeners;
   /** Who is to be told of a WebSocket's life; `base`: URL of the response that it stood in. */
   readonly watchStream: (action: WebsocketAction, base: string) => StreamWatch | undefined;
+  /** What the handshake of a WebSocket says besides, so that it is known to be ours. */
+  readonly streamHeaders: (url: string) => Readonly<Record<string, string>>;
   /** Whether the caller speaks now. */
   readonly isVoice: () => boolean;
   /** Makes what understands the caller; `undefined`: there is none. */
@@ -110,16 +112,17 @@ export class StepMaker {
   }
 
   #websocket(action: WebsocketAction, base: string, ended: (end: StepEnd) => void): Step {
-    const { context, listeners, spec: { account_sid, timeout, tls } } = this.#options;
+    const { context, listeners, streamHeaders, watchStream } = this.#options;
+    const { account_sid, timeout, tls } = this.#options.spec;
     const url = socketUrl(action.url, base);
-    const watch = this.#options.watchStream(action, base);
+    const watch = watchStream(action, base);
     const spec: StreamSpec = {
       type: "websocket",
       url,
       protocol: action.protocol,
       parameters: action.parameters,
       account_sid,
-      headers: {},
+      headers: action.protocol === "twilio" ? streamHeaders(url) : {},
       timeout,
       ping: PING,
       reconnect: { tries: 0, delay: 0 },

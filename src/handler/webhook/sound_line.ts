@@ -24,6 +24,8 @@ export interface SoundLineOptions {
   readonly later: (callback: () => void) => void;
   /** Calls back, at once or later, when audio from elsewhere that is on its way has come. */
   readonly drain: (drained: () => void) => void;
+  /** The beginning of a sound is waited for, or no longer. */
+  readonly waiting: (isWaiting: boolean) => void;
 }
 
 /** Who hears of one sound. One of the two, once; nothing after a clear. */
@@ -76,21 +78,31 @@ export class SoundLine {
   /** Plays a sound behind those before it. None may be playing. */
   play(spec: SoundSpec, events: SoundEvents): void {
     let isOver = false;
+    let isBegun = false;
+    const begin = () => {
+      isBegun = true;
+      this.#options.waiting(false);
+    };
     const end = (told: () => void) => {
       if (isOver || this.#playing !== playing) return;
       isOver = true;
-      this.#playing = undefined;
+      this.#end();
       if (this.#isUnmarked) this.#mark();
       told();
     };
     const sound = this.#options.makeSound(spec, {
-      audio: (pcm) => isOver || this.#playing !== playing || this.write(pcm),
+      audio: (pcm) => {
+        if (isOver || this.#playing !== playing) return true;
+        if (!isBegun) begin();
+        return this.write(pcm);
+      },
       ended: () => end(() => events.handedOver()),
       failed: (reason) => end(() => events.failed(reason)),
     });
     const playing = { sound, events };
     this.#playing = playing;
     sound.start();
+    if (!isBegun && this.#playing === playing) this.#options.waiting(true);
   }
 
   /** Takes audio that comes from elsewhere, and whose end is marked when somebody asks for it. */
@@ -120,9 +132,7 @@ export class SoundLine {
 
   /** Ends all sound now; what was playing tells nothing more. */
   clear(): void {
-    const playing = this.#playing;
-    this.#playing = undefined;
-    playing?.sound.stop();
+    this.#end()?.sound.stop();
     if (!this.isBusy) return;
     this.#host.clearAudio();
     this.#clears.push(true);
@@ -179,20 +189,26 @@ export class SoundLine {
 
   /** The end: nothing is played or told any more. */
   stop(): void {
-    this.#playing?.sound.stop();
-    this.#playing = undefined;
+    this.#end()?.sound.stop();
     this.#waiting = [];
   }
 
   /** @param clear Has the call end its muting; what is given after that is heard. */
   #skip(clear: (skipped: () => void) => void): void {
-    const playing = this.#playing;
-    this.#playing = undefined;
+    const playing = this.#end();
     playing?.sound.stop();
     clear(() => {
       this.#allPassed();
       playing?.events.handedOver();
     });
+  }
+
+  /** @returns What was playing. */
+  #end(): Playing | undefined {
+    const playing = this.#playing;
+    this.#playing = undefined;
+    if (playing !== undefined) this.#options.waiting(false);
+    return playing;
   }
 
   #mark(): void {

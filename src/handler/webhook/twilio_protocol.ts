@@ -103,7 +103,6 @@ export class TwilioProtocol implements WebProtocol {
     target: { readonly url: string; readonly method: "GET" | "POST" },
     parameters: Parameters,
   ): WebRequest {
-    const { spec: { auth_token: authToken }, hmac } = this.#options;
     const isPost = target.method === "POST";
     const body = formEncode(parameters);
     return {
@@ -112,15 +111,21 @@ export class TwilioProtocol implements WebProtocol {
       url: isPost ? target.url : withQuery(target.url, body),
       body: isPost ? body : NOTHING,
       contentType: isPost ? "application/x-www-form-urlencoded" : "",
-      ...(authToken === undefined ? {} : {
-        // What is in the URL is signed with it; a redirection may have left the body out
-        sign: (url, sent) => {
-          const signed = sent.length > 0 ? parameters : [];
-          const signature = signRequest({ authToken, url, parameters: signed, hmac });
-          return { "X-Twilio-Signature": signature };
-        },
-      }),
+      // What is in the URL is signed with it; a redirection may have left the body out
+      sign: (url, sent) => this.signatureOf(url, sent.length > 0 ? parameters : []),
     };
+  }
+
+  /**
+   * The header that tells who asks: nothing where the route has no token. The handshake of a
+   * stream has it too, for a URL that begins with `wss://`.
+   *
+   * @param parameters Those of the form in the body.
+   */
+  signatureOf(url: string, parameters: Parameters): Readonly<Record<string, string>> {
+    const { spec: { auth_token: authToken }, hmac } = this.#options;
+    if (authToken === undefined) return {};
+    return { "X-Twilio-Signature": signRequest({ authToken, url, parameters, hmac }) };
   }
 
   /** @returns `undefined` where the next verb follows without a question. */

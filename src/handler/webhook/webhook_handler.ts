@@ -208,6 +208,7 @@ export class WebhookHandler implements Handler {
 
   /** Nothing is heard or said any more, but what the action under way still has to say. */
   #endParts(parts: WebhookParts, event: EndEvent | undefined): void {
+    parts.waits.stop();
     parts.sounds.stop();
     parts.listeners.stop(event);
     parts.stream?.stop();

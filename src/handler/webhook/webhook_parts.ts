@@ -28,6 +28,7 @@ import { StepMaker } from "./make_step.ts";
 import { SoundLine } from "./sound_line.ts";
 import { TwilioSide } from "./twilio_side.ts";
 import { Utterances } from "./utterances.ts";
+import { Waits } from "./waits.ts";
 import { WebLine, type WebLineOptions } from "./web_line.ts";
 import type { WebProtocol } from "./web_protocol.ts";
 
@@ -59,6 +60,7 @@ export interface WebhookOwner {
 export interface WebhookParts {
   readonly call: CallSide;
   readonly sounds: SoundLine;
+  readonly waits: Waits;
   readonly protocol: WebProtocol;
   readonly line: WebLine;
   readonly runner: ActionRunner;
@@ -81,6 +83,7 @@ export function makeParts(
   owner: WebhookOwner,
 ): WebhookParts {
   const { spec, context: { runtime, rate }, host } = options;
+  const waits = new Waits({ runtime, waiting: (isWaiting) => host.waiting(isWaiting) });
   const runner: ActionRunner = new ActionRunner({
     now: runtime.now,
     makeStep: (action, base, ended) => maker.make(action, base, ended),
@@ -93,12 +96,13 @@ export function makeParts(
       call.command(command);
     },
     clearSound: () => sounds.clear(),
-    waiting: (isWaiting) => host.waiting(isWaiting),
+    waiting: (isWaiting) => waits.set("answer", isWaiting),
     ranOut: owner.ranOut,
     failed: owner.failed,
   });
   const sounds = makeSounds(
     options,
+    waits,
     (drained) => stream === undefined ? drained() : stream.discard(drained),
   );
   const twilio = spec.protocol === "twilio"
@@ -125,6 +129,7 @@ export function makeParts(
     context: call,
     listeners,
     watchStream: (action, base) => twilio?.streams.watch(action, base),
+    streamHeaders: (url) => twilio?.protocol.signatureOf(url, []) ?? {},
     isVoice: owner.isVoice,
     recognize: (events, language) => makeRecognizer(options, events, language),
   });
@@ -138,13 +143,14 @@ export function makeParts(
     })
     : undefined;
   const stream: AudioStream | undefined = spec.audio === "stream"
-    ? makeStream(options, owner, (pcm) => sounds.write(pcm) && runner.isIdle)
+    ? makeStream(options, owner, waits, (pcm) => sounds.write(pcm) && runner.isIdle)
     : undefined;
-  return { call, sounds, protocol, line, runner, listeners, utterances, stream, twilio };
+  return { call, sounds, waits, protocol, line, runner, listeners, utterances, stream, twilio };
 }
 
 function makeSounds(
   { spec, context, host }: WebhookOptions,
+  waits: Waits,
   drain: (drained: () => void) => void,
 ): SoundLine {
   const sounds = soundContext(context, { log: (text) => host.log(text), server: spec });
@@ -153,6 +159,7 @@ function makeSounds(
     makeSound: (sound, sink) => createSound(sound, sounds, sink),
     later: (callback) => context.runtime.setImmediate(callback),
     drain,
+    waiting: (isWaiting) => waits.set("sound", isWaiting),
   });
 }
 
@@ -220,6 +227,7 @@ function makeRecognizer(
 function makeStream(
   { spec, context: { runtime, rate, facts }, host }: WebhookOptions,
   owner: WebhookOwner,
+  waits: Waits,
   audio: (pcm: Uint8Array) => boolean,
 ): AudioStream {
   const id = `msg_${facts.id}`;
@@ -241,6 +249,7 @@ function makeStream(
     }),
     events: {
       audio,
+      waiting: (isWaiting) => waits.set("stream", isWaiting),
       dropped: (bytes) => host.audioDropped(bytes),
       ended: () => owner.streamEnded(),
       failed: (why) => owner.failed(`The stream of audio with ${publicUrl(spec.url)}: ${why}`),
