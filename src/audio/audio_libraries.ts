@@ -40,10 +40,20 @@ export interface OpusEncoder {
   close(): void;
 }
 
+/** What a peer asks of the Opus that it is sent. RFC 7587 §6.1 */
+export interface OpusWishes {
+  /** Nothing above half of it can be played. */
+  readonly maxPlaybackRate: Hertz;
+  /** Bits a second; `undefined`: as many as it takes. */
+  readonly maxAverageBitrate: number | undefined;
+  readonly constantBitrate: boolean;
+}
+
 /** Opus, loaded. Rates are 8000, 12000, 16000, 24000 or 48000; one channel. */
 export interface OpusLibrary {
   openDecoder(rate: Hertz): OpusDecoder;
-  openEncoder(rate: Hertz): OpusEncoder;
+  /** @param wishes Nothing is asked for when absent. */
+  openEncoder(rate: Hertz, wishes?: OpusWishes): OpusEncoder;
 }
 
 /** Tells speech from other sound in one stream. */

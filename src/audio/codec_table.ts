@@ -5,7 +5,7 @@
  */
 
 import type { Hertz } from "../base/units.ts";
-import type { AudioLibraries } from "./audio_libraries.ts";
+import type { AudioLibraries, OpusWishes } from "./audio_libraries.ts";
 import type { AudioCodec, CodecName } from "./codec.ts";
 import { PCMA, PCMU } from "./g711.ts";
 import { G722Codec } from "./g722.ts";
@@ -17,6 +17,8 @@ export interface CodecOptions {
   /** At which the other side of the codec wants its samples; some codecs can meet it. */
   readonly rate: Hertz;
   readonly libraries: AudioLibraries;
+  /** What the peer asks of Opus. */
+  readonly opus?: OpusWishes | undefined;
 }
 
 const CODECS: Readonly<Record<CodecName, (options: CodecOptions) => AudioCodec>> = {

@@ -8,7 +8,7 @@
  */
 
 import type { Hertz, Samples } from "../base/units.ts";
-import type { OpusDecoder, OpusEncoder, OpusLibrary } from "./audio_libraries.ts";
+import type { OpusDecoder, OpusEncoder, OpusLibrary, OpusWishes } from "./audio_libraries.ts";
 import type { AudioCodec } from "./codec.ts";
 import type { CodecOptions } from "./codec_table.ts";
 import { carriesRedundancy } from "./opus_packet.ts";
@@ -28,11 +28,11 @@ const PACKET_MS_MAX = 120;
  * @throws {RangeError} When the library is not loaded.
  */
 export function createOpus(options: CodecOptions): AudioCodec {
-  const { rate, libraries } = options;
+  const { rate, libraries, opus: wishes } = options;
   if (libraries.opus === undefined) {
     throw new RangeError("The library of the codec opus is missing");
   }
-  return new OpusCodec(libraries.opus, RATES.includes(rate) ? rate : CLOCK_RATE);
+  return new OpusCodec(libraries.opus, RATES.includes(rate) ? rate : CLOCK_RATE, wishes);
 }
 
 class OpusCodec implements AudioCodec {
@@ -43,12 +43,12 @@ class OpusCodec implements AudioCodec {
   readonly #encoder: OpusEncoder;
   readonly #samplesMax: Samples;
 
-  constructor(library: OpusLibrary, rate: Hertz) {
+  constructor(library: OpusLibrary, rate: Hertz, wishes: OpusWishes | undefined) {
     this.sampleRate = rate;
     this.#samplesMax = rate * PACKET_MS_MAX / 1000;
     this.#decoder = library.openDecoder(rate);
     try {
-      this.#encoder = library.openEncoder(rate);
+      this.#encoder = library.openEncoder(rate, wishes);
     } catch (error) {
       this.#decoder.close();
       throw error;

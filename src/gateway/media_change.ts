@@ -25,6 +25,7 @@ export function mediaChange(agreed: NegotiatedMedia) {
   const { codec, payloadType, receivePayloadType, ptime, remote, direction } = agreed;
   return {
     codec,
+    opus: agreed.opus,
     payloadType,
     receivePayloadType,
     ptime,

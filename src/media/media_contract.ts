@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AudioLibraries } from "../audio/audio_libraries.ts";
+import type { AudioLibraries, OpusWishes } from "../audio/audio_libraries.ts";
 import type { CodecName } from "../audio/codec.ts";
 import type { RandomSource } from "../base/random.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
@@ -69,6 +69,8 @@ export interface MediaOptions {
   readonly rate?: Hertz;
   /** What codecs and detectors may need. */
   readonly libraries?: AudioLibraries;
+  /** What the peer asks of Opus. */
+  readonly opus?: OpusWishes | undefined;
   /** RTP payload type of the audio that we send. */
   readonly payloadType: number;
   /** RTP payload type of the audio that we accept. */

@@ -30,6 +30,7 @@ import {
   checkOptions,
   codecOf,
   isReceiving,
+  isSameCodec,
   protectionOf,
   rateOf,
   receiveOptions,
@@ -233,7 +234,7 @@ export class MediaSession {
     const after: MediaOptions = { ...before, ...change };
     checkOptions(after);
     const former = this.#codec;
-    const codec = before.codec === after.codec ? former : codecOf(after);
+    const codec = isSameCodec(before, after) ? former : codecOf(after);
     this.#codec = codec;
     this.#protection = protectionOf(after, this.#protection);
     this.#options = after;

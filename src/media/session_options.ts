@@ -69,8 +69,14 @@ export function rateOf({ rate = RATE_DEFAULT }: MediaOptions): Hertz {
 
 /** @throws {RangeError} The codec needs a library that is not there. */
 export function codecOf(options: MediaOptions): AudioCodec {
-  const { codec, libraries = {} } = options;
-  return createCodec(codec, { rate: rateOf(options), libraries });
+  const { codec, libraries = {}, opus } = options;
+  return createCodec(codec, { rate: rateOf(options), libraries, opus });
+}
+
+/** Whether the codec of both is the same, and asked for in the same way. */
+export function isSameCodec(one: MediaOptions, other: MediaOptions): boolean {
+  if (one.codec !== other.codec) return false;
+  return one.codec !== "opus" || JSON.stringify(one.opus) === JSON.stringify(other.opus);
 }
 
 /**

@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import { type ChildProcess as NodeChild, spawn } from "node:child_process";
 import process from "node:process";
 import type { Duplex, Readable, Writable } from "node:stream";
+import type { Millis } from "../base/units.ts";
 import { tolerateFailedWrites } from "./control_socket.ts";
 import { type NextTurn, PipeDrain } from "./pipe_drain.ts";
 import { plainBytes } from "./plain_bytes.ts";
@@ -43,6 +44,10 @@ function startError(error: unknown): ProcessStartError {
 
 /** Broken pipes are no news: the end of the child is told by its own event. */
 function ignore(): void {}
+
+/** A child that writes this much to standard error in one go has to wait before it is read again. */
+const STDERR_BYTES_AT_ONCE = 16 << 10;
+const STDERR_REST: Millis = 50;
 
 class RunningChild implements ChildProcess {
   readonly pid: number | undefined;
@@ -154,12 +159,21 @@ class RunningChild implements ChildProcess {
       this.#endStdout();
       this.#closeOne();
     });
-    this.#stderr.on("data", (data: Uint8Array) => events.stderr(plainBytes(data)));
+    this.#stderr.on("data", (data: Uint8Array) => {
+      if (data.length >= STDERR_BYTES_AT_ONCE) this.#restStderr();
+      events.stderr(plainBytes(data));
+    });
     this.#stderr.on("close", () => this.#closeOne());
     this.#control.on("data", (data: Uint8Array) => events.control(plainBytes(data)));
     // Both directions are one socket: the child that closed it does not read it either.
     this.#control.on("end", () => this.#control.destroy());
     this.#control.on("close", () => this.#closeOne());
+  }
+
+  /** Bun reads a pipe for as long as there is something in it, and nothing else meanwhile. */
+  #restStderr(): void {
+    this.#stderr.pause();
+    setTimeout(() => this.#stderr.resume(), STDERR_REST);
   }
 
   #setFlow(): void {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import type { OpusWishes } from "../../src/audio/audio_libraries.ts";
 import type { AudioCodec } from "../../src/audio/codec.ts";
 import { createOpus } from "../../src/audio/opus.ts";
 import { carriesRedundancy } from "../../src/audio/opus_packet.ts";
@@ -121,6 +122,35 @@ describe("RFC 6716 Opus", () => {
         .reduce((sum, packet) => sum + packet.length, 0);
       expect((bytes * 8 * rate) / sound.length).toBeLessThan(48_000);
     }
+  });
+
+  test("takes no more bits than the peer wants, and spends none on what it cannot play", () => {
+    const sound = speech(16_000).subarray(0, 32_000);
+    const bitsASecond = (wishes: Partial<OpusWishes>) => {
+      const asked = { maxPlaybackRate: 48_000, maxAverageBitrate: undefined, ...wishes };
+      const codec = createOpus({
+        rate: RATE,
+        libraries,
+        opus: { constantBitrate: false, ...asked },
+      });
+      opened.push(codec);
+      const packets = packetsOf(codec, sound, 320);
+      const sizes = new Set(packets.map(({ length }) => length));
+      return { bits: packets.reduce((sum, { length }) => sum + length, 0) * 4, sizes, packets };
+    };
+    const free = bitsASecond({});
+    expect(bitsASecond({ maxAverageBitrate: 8000 }).bits).toBeLessThan(free.bits / 2);
+    expect(bitsASecond({ maxAverageBitrate: 510_000 }).bits).toBe(free.bits);
+    const constant = bitsASecond({ constantBitrate: true, maxAverageBitrate: 16_000 });
+    // Nothing is sent of silence
+    expect([...constant.sizes].filter((size) => size > 0)).toEqual([40]);
+    // RFC 6716 §3.1: the configuration of SILK in a narrow band is 0 to 3
+    const narrow = bitsASecond({ maxPlaybackRate: 8000 });
+    const bands = narrow.packets.filter(({ length }) => length > 0).map((packet) =>
+      (packet[0] as number) >> 3
+    );
+    expect(bands.every((configuration) => configuration <= 3)).toBe(true);
+    expect(free.packets.some((packet) => (packet[0] as number) >> 3 > 3)).toBe(true);
   });
 
   test("makes one channel of two", () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import type { AudioLibraries, VoiceDetector } from "../../src/audio/audio_libraries.ts";
+import type {
+  AudioLibraries,
+  OpusLibrary,
+  OpusWishes,
+  VoiceDetector,
+} from "../../src/audio/audio_libraries.ts";
 import { dtmfTone } from "../../src/audio/dtmf_tone.ts";
 import { PCMU } from "../../src/audio/g711.ts";
 import { Harness, keyPacket, PEER, rtp, voice } from "./session_harness.ts";
@@ -190,5 +195,25 @@ describe("options that cannot be had", () => {
     }
     expect(libraries.opened - libraries.closed).toBe(0);
     expect(() => new Harness({ speech })).toThrow(RangeError);
+  });
+});
+
+describe("what the peer asks of Opus", () => {
+  test("is asked of the encoder, anew only where it is something else", () => {
+    const wishes = { maxPlaybackRate: 8000, maxAverageBitrate: 12_000, constantBitrate: false };
+    const asked: (OpusWishes | undefined)[] = [];
+    const coder = { reset: () => {}, close: () => {} };
+    const opus = {
+      openDecoder: () => coder,
+      openEncoder: (_rate: number, each?: OpusWishes) => {
+        asked.push(each);
+        return coder;
+      },
+    } as unknown as OpusLibrary;
+    const { session } = new Harness({ codec: "opus", libraries: { opus }, opus: wishes });
+    session.renegotiate({ opus: { ...wishes } }, 20);
+    session.renegotiate({ opus: { ...wishes, maxAverageBitrate: 6000 } }, 40);
+    session.stop(60);
+    expect(asked).toEqual([wishes, { ...wishes, maxAverageBitrate: 6000 }]);
   });
 });

@@ -7,7 +7,12 @@
  * @module
  */
 
-import type { OpusDecoder, OpusEncoder, OpusLibrary } from "../../audio/audio_libraries.ts";
+import type {
+  OpusDecoder,
+  OpusEncoder,
+  OpusLibrary,
+  OpusWishes,
+} from "../../audio/audio_libraries.ts";
 import { isQuiet } from "../../audio/quiet.ts";
 import type { Hertz, Samples } from "../../base/units.ts";
 
@@ -54,6 +59,8 @@ const CONCEALED_PARTS = 400;
 
 /** Requests and values as `opus_defines.h` numbers them. */
 const SET_BITRATE = 4002;
+const SET_MAX_BANDWIDTH = 4004;
+const SET_VBR = 4006;
 const SET_COMPLEXITY = 4010;
 const SET_INBAND_FEC = 4012;
 const SET_PACKET_LOSS_PERC = 4014;
@@ -61,6 +68,15 @@ const SET_DTX = 4016;
 const SET_SIGNAL = 4024;
 const APPLICATION_VOIP = 2048;
 const SIGNAL_VOICE = 3001;
+
+/** As `opus_defines.h` numbers them, by the rate that has room for each. RFC 6716 §2 */
+const FULL_BAND = 1105;
+const BANDWIDTHS: readonly (readonly [rate: Hertz, bandwidth: number])[] = [
+  [8000, 1101],
+  [12_000, 1102],
+  [16_000, 1103],
+  [24_000, 1104],
+];
 
 /**
  * Bits a second at each rate: so many as it takes for libopus to put FEC into frames of 20 ms at the
@@ -86,7 +102,7 @@ export function opusLibrary(module: OpusModule): OpusLibrary {
   const memory = new SharedMemory(module);
   return {
     openDecoder: (rate) => new Decoder(memory, rate),
-    openEncoder: (rate) => new Encoder(memory, rate),
+    openEncoder: (rate, wishes) => new Encoder(memory, rate, wishes),
   };
 }
 
@@ -235,14 +251,16 @@ class Decoder implements OpusDecoder {
 class Encoder implements OpusEncoder {
   readonly #memory: SharedMemory;
   readonly #rate: Hertz;
+  readonly #wishes: OpusWishes | undefined;
   /** Whether libopus may leave frames out. */
   #mayLeaveOut = false;
   /** 0: closed. */
   #state: number;
 
-  constructor(memory: SharedMemory, rate: Hertz) {
+  constructor(memory: SharedMemory, rate: Hertz, wishes: OpusWishes | undefined) {
     this.#memory = memory;
     this.#rate = checkedRate(rate);
+    this.#wishes = wishes;
     this.#state = this.#create();
   }
 
@@ -292,10 +310,14 @@ class Encoder implements OpusEncoder {
   #create(): number {
     const { module, packetAt } = this.#memory;
     const rate = this.#rate;
+    const { maxAverageBitrate = Infinity, constantBitrate = false, maxPlaybackRate = RATE_MAX } =
+      this.#wishes ?? {};
     this.#mayLeaveOut = false;
     const state = allocated(module._oc_create_encoder(rate, 1, APPLICATION_VOIP, packetAt));
     const settings = [
-      [SET_BITRATE, BITRATES[rate] as number],
+      [SET_BITRATE, Math.min(BITRATES[rate] as number, maxAverageBitrate)],
+      [SET_VBR, constantBitrate ? 0 : 1],
+      [SET_MAX_BANDWIDTH, bandwidthOf(maxPlaybackRate)],
       [SET_COMPLEXITY, COMPLEXITY],
       [SET_SIGNAL, SIGNAL_VOICE],
       [SET_INBAND_FEC, 1],
@@ -312,6 +334,12 @@ class Encoder implements OpusEncoder {
   #refused(length: Samples): RangeError {
     return new RangeError(`Opus has no frame of ${length} samples at ${this.#rate} Hz`);
   }
+}
+
+/** The bandwidth that a player of that rate has a use for. RFC 7587 §6.1 */
+function bandwidthOf(rate: Hertz): number {
+  const [, bandwidth] = BANDWIDTHS.find(([most]) => rate <= most) ?? [RATE_MAX, FULL_BAND];
+  return bandwidth;
 }
 
 /** RFC 6716 §2: the rates of an encoder or decoder. */
