@@ -16,9 +16,9 @@ afterEach(async () => {
 });
 
 /** A call through a gateway to an AudioSocket server. */
-async function callTo(port: number) {
+async function callTo(port: number, rate = 8000) {
   const server: RunningGateway = await startGateway({
-    routes: [{ audiosocket: `tcp://127.0.0.1:${port}` }],
+    routes: [{ audiosocket: `tcp://127.0.0.1:${port}`, rate }],
   });
   const caller = await RawCaller.open(server.udp);
   const phone = await RtpPeer.open();
@@ -50,6 +50,36 @@ describe("the package asterisk-audiosocket takes a call", () => {
     await until(() => told.includes("hangup"), 3000, () => told.join());
     await server.idle();
   });
+});
+
+describe("a server of one rate", () => {
+  const kinds = [[8000, 0x10], [16_000, 0x12], [24_000, 0x13], [32_000, 0x14], [48_000, 0x16]];
+  for (const [rate = 0, kind = 0] of kinds) {
+    test(`gets and gives frames of 20 ms at ${rate} Hz`, async () => {
+      const heads: number[][] = [];
+      const bot = Bun.listen({
+        hostname: "127.0.0.1",
+        port: 0,
+        socket: {
+          data: (socket, data) => {
+            // On loopback each frame is one read, but for those that came while this was busy
+            const head = [...data.subarray(0, 3)];
+            if (head[0] !== 0x01) heads.push(head);
+            if (head[0] === kind) socket.write(data);
+          },
+        },
+      });
+      open.push(() => bot.stop(true));
+      const { server, caller, phone, call, answer, target } = await callTo(bot.port, rate);
+      await phone.stream(target, CODE, 25);
+      await until(() => phone.countOf(CODE) >= 15, 3000, () => `${phone.countOf(CODE)} frames`);
+      const bytes = rate / 25;
+      expect(heads[0]).toEqual([kind, bytes >> 8, bytes & 0xff]);
+      caller.bye(call, answer);
+      await server.ended(1);
+      await server.idle();
+    });
+  }
 });
 
 describe("the example in Python", () => {

@@ -99,8 +99,11 @@ export class JsonCall extends WebCall {
 export class StreamCall extends WebCall {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isFlooding = false;
-  /** What is said and commanded goes one behind the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  #opened: () => void = () => {};
+  /** What is said and commanded goes one behind the other, once the stream is there. */
+  #last: Promise<unknown> = new Promise<void>((resolve) => {
+    this.#opened = resolve;
+  });
   #command: { readonly value: Actions[number]; readonly given: () => void } | undefined;
 
   async answer(request: Request): Promise<Response> {
@@ -144,7 +147,7 @@ export class StreamCall extends WebCall {
       while ((this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(NOISE.slice());
       setTimeout(pour, 1);
     };
-    pour();
+    this.#then(pour);
   }
 
   #then(act: () => unknown): void {
@@ -172,6 +175,7 @@ export class StreamCall extends WebCall {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
+        this.#opened();
       },
       cancel: () => {
         this.#controller = undefined;

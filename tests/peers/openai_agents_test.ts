@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { TwilioRealtimeTransportLayer } from "@openai/agents-extensions";
+import { RealtimeAgent, RealtimeSession } from "@openai/agents-realtime";
 import { startWsServer, type WsPeer, type WsServer } from "../handler/websocket/ws_server.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 import { RawCaller, rtpTargetOf, sdpOf } from "../support/raw_caller.ts";
@@ -95,7 +96,14 @@ describe("a bot of @openai/agents-extensions", () => {
     const transport = new TwilioRealtimeTransportLayer({ twilioWebSocket: twilio.socket });
     const errors: unknown[] = [];
     transport.on("error", (error) => void errors.push(error));
-    await transport.connect({ apiKey: "none", url: models.url });
+    const agent = new RealtimeAgent({ name: "receptionist", instructions: "Be brief" });
+    const session = new RealtimeSession(agent, {
+      transport,
+      tracingDisabled: true,
+      config: { audio: { output: { voice: "verse" } } },
+    });
+    session.on("error", (error) => void errors.push(error));
+    await session.connect({ apiKey: "none", url: models.url });
     made.push({ twilio, transport, model: standIns.at(-1) as StandIn, errors });
   }
 
@@ -145,6 +153,9 @@ describe("a bot of @openai/agents-extensions", () => {
 
   test("hears the caller, and is heard, to the sample", async () => {
     const { bot, rtp, say, hangUp } = await talk();
+    const [update] = bot.model.events("session.update");
+    const format = { type: "audio/pcmu" };
+    expect(update).toMatchObject({ session: { audio: { input: { format }, output: { format } } } });
     await say(25);
     const heard = () => bot.model.heard.filter((code) => code === CALLER).length;
     await until(() => heard() === 25 * 160, 2000, () => `${heard()} samples came`);

@@ -3,14 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import twilio from "twilio";
 import { parseTwiml } from "../../src/twilio/parse_twiml.ts";
-import {
-  callParameters,
-  formEncode,
-  statusParameters,
-} from "../../src/twilio/request_parameters.ts";
-import { callSid } from "../../src/twilio/sids.ts";
 import { signRequest } from "../../src/twilio/signature.ts";
-import { FACTS } from "../support/call_facts.ts";
 
 const TOKEN = "12345";
 
@@ -23,19 +16,6 @@ function sign(url: string, parameters: readonly (readonly [string, string])[]): 
 }
 
 describe("X-Twilio-Signature", () => {
-  test("is that of Twilio's examples", () => {
-    const parameters = [
-      ["CallSid", "CA1234567890ABCDE"],
-      ["Caller", "+14158675309"],
-      ["Digits", "1234"],
-      ["From", "+14158675309"],
-      ["To", "+18005551212"],
-    ] as const;
-    expect(sign("https://mycompany.com/myapp.php?foo=1&bar=2", parameters))
-      .toBe("RSOYDt4T1cUTdK1PDd93/VVr8B8=");
-    expect(sign("https://customer.example/cb", [])).toBe("+xE6fKV5OcQGR58lHUAbQmwfuO8=");
-  });
-
   test("is valid to Twilio's package, whatever is signed", () => {
     const word = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
     const record = fc.dictionary(word, fc.string({ unit: "grapheme", maxLength: 40 }));
@@ -99,44 +79,5 @@ describe("what Twilio's package writes", () => {
     response.dial("+15551234");
     const parsed = parseTwiml(response.toString());
     expect(parsed.ok ? "" : parsed.message).toContain("use <Refer>");
-  });
-});
-
-describe("parameters of a call", () => {
-  test("are Twilio's, with every X- header", () => {
-    const facts = { ...FACTS, x_headers: { "X-Room-ID": "blue room" } };
-    const accountSid = `AC${"1".repeat(32)}`;
-    const parameters = callParameters({
-      facts,
-      accountSid,
-      status: "ringing",
-      extra: [["Digits", "1"]],
-    });
-    const form = new URLSearchParams(new TextDecoder().decode(formEncode(parameters)));
-    expect(form.get("CallSid")).toBe(callSid(facts.id));
-    expect(form.get("CallSid")).toMatch(/^CA[\da-f]{32}$/);
-    expect(Object.fromEntries(form)).toMatchObject({
-      AccountSid: accountSid,
-      CallStatus: "ringing",
-      ApiVersion: "2010-04-01",
-      Direction: "inbound",
-      SipCallId: facts.sip_call_id,
-      "SipHeader_X-Room-ID": "blue room",
-      Digits: "1",
-    });
-    expect(form.get("From")).toBe(form.get("Caller"));
-  });
-
-  test("of a change of its status tell when, in which order, and how it ended", () => {
-    expect(statusParameters({ at: 0, sequence: 0 })).toEqual([
-      ["Timestamp", "Thu, 01 Jan 1970 00:00:00 +0000"],
-      ["SequenceNumber", "0"],
-      ["CallbackSource", "call-progress-events"],
-    ]);
-    const end = { durationMs: 1200, sipStatus: 200 };
-    expect(statusParameters({ at: 0, sequence: 3, end }).slice(3)).toEqual([
-      ["CallDuration", "2"],
-      ["SipResponseCode", "200"],
-    ]);
   });
 });

@@ -67,6 +67,14 @@ describe("AudioSocket frames", () => {
     expect(read([Uint8Array.of(0x10)]).isWithin).toBe(true);
   });
 
+  test("tell their kind before they are whole", () => {
+    const reader = new FrameReader();
+    reader.receive(Uint8Array.of(0x10, 0, 1, 7, 0x77), () => true);
+    expect(reader.kindWithin).toBe(0x77);
+    reader.receive(Uint8Array.of(0, 0), () => true);
+    expect(reader.kindWithin).toBeUndefined();
+  });
+
   test("are read no further than they are wanted", () => {
     const reader = new FrameReader();
     let count = 0;

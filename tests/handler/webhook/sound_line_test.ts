@@ -11,6 +11,7 @@ class Bench {
   readonly host = new RecordingHost();
   readonly sinks: SoundSink[] = [];
   readonly told: string[] = [];
+  readonly waits: boolean[] = [];
   readonly line = new SoundLine({
     host: this.host,
     makeSound: (_spec, sink) => {
@@ -23,6 +24,7 @@ class Bench {
     },
     later: (callback) => callback(),
     drain: (drained) => drained(),
+    waiting: (isWaiting) => void this.waits.push(isWaiting),
   });
 
   play(name = "a"): SoundSink {
@@ -54,6 +56,32 @@ let bench: Bench;
 
 beforeEach(() => {
   bench = new Bench();
+});
+
+describe("a sound that is not there yet", () => {
+  test("is waited for until it begins", () => {
+    const sink = bench.play();
+    expect(bench.waits).toEqual([true]);
+    sink.audio(PCM);
+    expect(bench.waits.at(-1)).toBe(false);
+    sink.audio(PCM);
+    expect(bench.waits.filter((isWaiting) => isWaiting)).toHaveLength(1);
+  });
+
+  test("is waited for no longer when it fails, is cleared or skipped, or the call is over", () => {
+    const ends: readonly ((sink: SoundSink) => void)[] = [
+      (sink) => sink.failed("gone"),
+      () => bench.line.clear(),
+      () => bench.line.clearAsAsked(),
+      () => bench.line.discard(),
+      () => bench.line.stop(),
+    ];
+    for (const end of ends) {
+      bench = new Bench();
+      end(bench.play());
+      expect(bench.waits).toEqual([true, false]);
+    }
+  });
 });
 
 describe("a line of sounds", () => {

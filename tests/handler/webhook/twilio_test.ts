@@ -7,6 +7,7 @@ import { TwilioCalls } from "../../../src/twilio/live_calls.ts";
 import { callSid } from "../../../src/twilio/sids.ts";
 import { FACTS } from "../../support/call_facts.ts";
 import { END } from "../recording_host.ts";
+import { startWsServer, type WsPeer } from "../websocket/ws_server.ts";
 import { type Asked, Rig, type RigOptions, WebStub } from "./rig.ts";
 
 const TOKEN = "12345";
@@ -177,6 +178,49 @@ describe("status callbacks", () => {
     expect(told.map(({ SequenceNumber }) => SequenceNumber)).toEqual(["0", "1", "2"]);
     expect(told[2]).toMatchObject({ CallDuration: "0", SipResponseCode: "487" });
     expect(status.asked.every((asked) => isSigned(status, asked))).toBe(true);
+  });
+});
+
+describe("callbacks of a stream", () => {
+  /** A call with a stream, whose bot does what a test says once it has begun. */
+  async function stream(
+    answer: (asked: Asked) => unknown,
+    begun: (peer: WsPeer) => void,
+  ): Promise<{ rig: Rig; told: WebStub }> {
+    const bot = await startWsServer({
+      onConnection: (peer) => {
+        peer.onMessage = (text) => {
+          if (String(text).includes('"start"')) begun(peer);
+        };
+      },
+    });
+    const told = new WebStub(answer);
+    open.push({ close: () => bot.stop() }, told);
+    const { rig } = setUp({
+      "/voice": (response) =>
+        void response.connect().stream({ url: bot.url, statusCallback: told.url }),
+    }, { context: { http: { targets: "any" } } });
+    return { rig, told };
+  }
+
+  test("tell of a bot that breaks down that it has failed, and has stopped", async () => {
+    const { rig, told } = await stream(() => undefined, ({ socket }) => socket.close(1011));
+    await rig.until(() => told.asked.length === 3);
+    const forms = told.asked.map(form);
+    expect(forms.map(({ StreamEvent }) => StreamEvent))
+      .toEqual(["stream-started", "stream-error", "stream-stopped"]);
+    expect(forms[1]?.StreamError).toContain("1011");
+    expect(told.asked.every((asked) => isSigned(told, asked))).toBe(true);
+  });
+
+  test("do not keep a call for long that is over, when nobody takes them", async () => {
+    const { rig, told } = await stream(() => new Promise(() => {}), () => {});
+    await rig.until(() => told.asked.length === 1);
+    const begun = performance.now();
+    rig.handler.stop(END);
+    await rig.host.untilEnded();
+    // The time-out of the route
+    expect(performance.now() - begun).toBeLessThan(1500);
   });
 });
 
