@@ -161,11 +161,15 @@ export class CallCore {
     this.#isHandlerStarted = false;
   }
 
-  /** Tells the handler, if there is one that listens. */
+  /**
+   * Tells the handler, if there is one that listens. One that takes over in a call that is up hears
+   * of keys while it starts: they are held until it can be told.
+   */
   tell(event: HandlerEvent): CallOutput[] {
+    const isLate = this.#state === "up" && event.event === "dtmf";
     const listens = this.#isHandlerStarted &&
       (this.#state === "up" || this.#state === "ringing");
-    return listens ? [{ type: "send_event", event }] : [];
+    return listens || isLate ? [{ type: "send_event", event }] : [];
   }
 
   /** Tells the handler that a command of it could not be done; the call goes on. */

@@ -80,8 +80,9 @@ class BunConnection implements TcpSocket {
   close(): void {
     if (this.#isOver || this.#socket === undefined) return this.destroy();
     this.#isClosing = true;
+    // RFC 9293 §3.6.1: who closes over bytes that were not read resets the connection
     this.resume();
-    if (this.#queued === 0) this.#socket.end();
+    if (this.#queued === 0) this.#socket.shutdown();
   }
 
   destroy(): void {
@@ -161,7 +162,7 @@ class BunConnection implements TcpSocket {
     this.#queue.copyWithin(0, written, this.#queued);
     this.#queued -= written;
     if (this.#queued > 0) return;
-    if (this.#isClosing) socket.end();
+    if (this.#isClosing) socket.shutdown();
     else this.#events.drained();
   }
 

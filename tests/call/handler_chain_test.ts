@@ -108,11 +108,12 @@ describe("the command route", () => {
     expect(call.facts.route).toBe("sales");
   });
 
-  test("tells the new handler nothing before it has started", () => {
+  test("tells the new handler of keys, and of nothing else before it has started", () => {
     const call = confirmedCall();
     handedOver(call);
     const key = { type: "dtmf", digit: "1", durationMs: 100, source: "rfc4733" } as const;
-    expect(call.mediaEvent(key, 110)).toEqual([]);
+    expect(events(call.mediaEvent(key, 110))).toHaveLength(1);
+    expect(call.mediaEvent({ type: "mark", name: "of another", playedMs: 100 }, 110)).toEqual([]);
     call.handlerStarted(120);
     expect(events(call.mediaEvent({ ...key, digit: "2" }, 500))).toHaveLength(1);
   });

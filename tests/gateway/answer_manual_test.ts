@@ -90,8 +90,10 @@ describe("a route with answer: manual", () => {
     const call = peer.invite({ sdp: sdpOf("127.0.0.1", rtp.port) });
     await call.response("INVITE", 183);
     await call.response("INVITE", 603);
-    await until(() => rtp.received.length === 10, 2000, () => `${rtp.received.length} packets`);
-    expect((await server.ended(1))[0]?.statistics.played_ms).toBe(200);
+    // Where the machine was late, a silent packet is left out
+    await until(() => rtp.received.length >= 8, 2000, () => `${rtp.received.length} packets`);
+    const { played_ms = 0, skipped_ms = 0 } = (await server.ended(1))[0]?.statistics ?? {};
+    expect(played_ms + skipped_ms).toBe(200);
   });
 
   test("gives the caller's CANCEL its 487, with the reason in the record (RFC 3326)", async () => {

@@ -122,9 +122,27 @@ async function told(far: FarCall, event: string, count = 1): Promise<readonly Fa
   return eventsOf(far, event);
 }
 
+/** How much of one code came, in whole frames or torn ones: a busy machine tears some in two. */
+function heardMs(phone: RtpPeer, code: number): number {
+  let samples = 0;
+  for (const { payload } of phone.received) {
+    for (const each of payload) if (each === code) samples++;
+  }
+  return samples * FRAME_MS / FRAME;
+}
+
+function framesOf(phone: RtpPeer, code: number): number {
+  return Math.floor(heardMs(phone, code) / FRAME_MS);
+}
+
+/** The fade-out counts as played, and its first samples are as loud as the sound. */
+function expectPlayed(played: unknown, phone: RtpPeer): void {
+  expect(Math.abs(Number(played) - FADE_MS - heardMs(phone, A))).toBeLessThanOrEqual(1);
+}
+
 function heard(phone: RtpPeer, code: number, frames: number): Promise<void> {
-  return until(() => phone.countOf(code) >= frames, 5000, () => {
-    return `${phone.countOf(code)} of ${frames} frames came`;
+  return until(() => framesOf(phone, code) >= frames, 5000, () => {
+    return `${framesOf(phone, code)} of ${frames} frames came`;
   });
 }
 
@@ -171,12 +189,7 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
       line.far.echo();
       if (kind.echoes === "words") return await hearsItsWords(line);
       for (const code of [A, B, C]) await line.say(code, 15);
-      const samples = (code: number) =>
-        line.phone.received.flatMap(({ payload }) => [...payload]).filter((each) => each === code)
-          .length;
-      const least = (15 - EDGE_FRAMES) * FRAME;
-      await until(() => [A, B, C].every((code) => samples(code) >= least), 5000, () =>
-        `${[A, B, C].map(samples)} samples of ${least} came`);
+      for (const code of [A, B, C]) await heard(line.phone, code, 15 - EDGE_FRAMES);
       expect(orderOf(line.phone)).toEqual([A, B, C]);
       const { statistics } = await line.hangUp();
       expect(statistics).toMatchObject({ packets_lost: 0, concealed_ms: 0, dropped_ms: 0 });
@@ -199,7 +212,7 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
       line.far.mark("b again");
       const marks = await told(line.far, "mark", 3);
       expect(marks.map(({ name }) => name)).toEqual(["a", "b", "b again"]);
-      expect(line.phone.countOf(A)).toBe(10);
+      expect(framesOf(line.phone, A)).toBe(10);
       const played = marks.map(({ played_ms }) => played_ms);
       if (kind.playedOfMarks === "exact") expect(played).toEqual([200, 500, 500]);
       if (kind.playedOfMarks === "at least") {
@@ -220,9 +233,8 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
         const [cleared] = await told(line.far, "cleared");
         const { played_ms, dropped_ms } = cleared as unknown as Record<string, number>;
         await Bun.sleep(100);
-        const frames = line.phone.countOf(A);
-        expect(played_ms).toBe(frames * FRAME_MS + FADE_MS);
-        const left = 3000 - frames * FRAME_MS - FADE_MS;
+        expectPlayed(played_ms, line.phone);
+        const left = 3000 - Number(played_ms);
         if (kind.dropped !== "handed over") expect(dropped_ms).toBe(left);
         else {
           expect(dropped_ms).toBeGreaterThan(0);
@@ -233,7 +245,7 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
       await told(line.far, "mark");
       line.far.say(soundOf(B, 10));
       await heard(line.phone, B, 10 - 1);
-      expect(line.phone.countOf(A)).toBeLessThan(60);
+      expect(framesOf(line.phone, A)).toBeLessThan(60);
       await line.hangUp();
     }),
 
@@ -242,16 +254,14 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
       line.far.say(soundOf(A, 250));
       await heard(line.phone, A, 10);
       await line.speak(speech(8000, -20).subarray(0, 8000));
-      const before = line.phone.countOf(A);
+      const before = framesOf(line.phone, A);
       expect(before).toBeLessThan(75);
       await Bun.sleep(200);
-      expect(line.phone.countOf(A)).toBe(before);
+      expect(framesOf(line.phone, A)).toBe(before);
       if (kind.tellsOfClear === "cleared") {
         const [cleared] = await told(line.far, "cleared");
-        expect(cleared).toMatchObject({
-          reason: "barge_in",
-          played_ms: before * FRAME_MS + FADE_MS,
-        });
+        expect(cleared).toMatchObject({ reason: "barge_in" });
+        expectPlayed(cleared?.played_ms, line.phone);
       }
       line.far.say(soundOf(B, 10));
       await heard(line.phone, B, 9);
@@ -272,7 +282,7 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
       line.far.say(soundOf(A, 25));
       line.far.hangUp();
       await line.caller.request(line.call, "BYE");
-      expect(line.phone.countOf(A)).toBe(25);
+      expect(framesOf(line.phone, A)).toBe(25);
       const [record] = await line.server.ended(1);
       expect(record).toMatchObject({ cause: "handler_hangup", sip_status: 200 });
     }),
@@ -287,10 +297,10 @@ const TESTS: Readonly<Record<Row, (kind: Kind) => Promise<void>>> = {
         5000,
         () => line.server.logs.join("\n"),
       );
-      const before = line.phone.countOf(A);
+      const before = framesOf(line.phone, A);
       await line.say(C, 20);
       await heard(line.phone, C, 20 - EDGE_FRAMES);
-      expect(line.phone.countOf(A)).toBeLessThanOrEqual(before + 1);
+      expect(framesOf(line.phone, A)).toBeLessThanOrEqual(before + 1);
       expect((await line.hangUp()).handler).toBe("echo");
     }, { on_error: { echo: true } }),
 

@@ -179,6 +179,26 @@ export const TCP_CLIENT_CHECKS: Readonly<Record<string, Check>> = {
     server.close();
   },
 
+  "tcp client: closing over what was not read resets nothing": async (runtime) => {
+    const { server, heard } = await connected(runtime);
+    const errors: string[] = [];
+    server.socket.on("error", ({ code }: { readonly code?: string }) => {
+      errors.push(`${code}`);
+    });
+    heard.socket.pause();
+    await wait(20);
+    server.socket.write(new Uint8Array(64 << 10));
+    await wait(50);
+    heard.socket.write(text("bye"));
+    heard.socket.close();
+    await until(() => server.isEnded, "the end came");
+    server.socket.write("not heard any more");
+    server.socket.end();
+    await until(() => heard.ends.length === 1, "it was told");
+    same([errors, server.text, heard.ends], [[], "bye", [undefined]]);
+    server.close();
+  },
+
   "tcp client: a peer that closes, and one that breaks off": async (runtime) => {
     const clean = await connected(runtime);
     clean.server.socket.end("last words");

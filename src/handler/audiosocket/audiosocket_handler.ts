@@ -31,10 +31,15 @@ import {
 /** From our goodbye to the end of a connection that the server leaves open. */
 const CLOSE_TIMEOUT: Millis = 2_000;
 
+/** Keys that wait for the connection. */
+const KEYS_MAX = 100;
+
 /** What the server sent ahead before a barge-in is all read when nothing comes for this long, */
 const QUIET: Millis = 10;
 /** or after this long, from a server that never stops. */
 const DISCARD_MAX: Millis = 500;
+
+const NO_PAYLOAD = new Uint8Array(0);
 
 /** What the handler is made of. */
 export interface AudiosocketOptions {
@@ -62,7 +67,11 @@ export class AudiosocketHandler implements Handler {
   #state: State = "idle";
   #socket: TcpSocket | undefined;
   #id = "";
+  /** Pressed while it connects. */
+  #keys = "";
   #isPaused = false;
+  /** The frame whose end has not come yet began before a barge-in. */
+  #isFrameOld = false;
   /** When the server was heard last. */
   #heardAt: Millis = 0;
   /** Until when, at most, audio is old. */
@@ -110,10 +119,11 @@ export class AudiosocketHandler implements Handler {
   }
 
   receiveEvent(event: HandlerEvent): void {
-    if (this.#state !== "running" || event.event !== "dtmf") return;
     // There is no key for a flash
-    if (event.digit.length === 1) {
-      this.#send(KIND.dtmf, Uint8Array.of(event.digit.charCodeAt(0)));
+    if (event.event !== "dtmf" || event.digit.length !== 1) return;
+    if (this.#state === "running") this.#sendKey(event.digit);
+    else if (this.#state === "connecting" && this.#keys.length < KEYS_MAX) {
+      this.#keys += event.digit;
     }
   }
 
@@ -127,7 +137,7 @@ export class AudiosocketHandler implements Handler {
   /** What the server has sent ahead is read and dropped; what it sends from then on is new. */
   discardAudio(): void {
     if (this.#state !== "running") return;
-    if (!this.#isPaused) return this.#host.audioDiscarded();
+    if (!this.#isPaused) return this.#discarded();
     this.#discardUntil = this.#now + DISCARD_MAX;
     this.resumeAudio();
     this.#awaitQuiet();
@@ -137,7 +147,7 @@ export class AudiosocketHandler implements Handler {
     if (this.#state === "stopping" || this.#state === "ended") return;
     if (this.#state !== "running") return this.kill();
     this.#state = "stopping";
-    this.#send(KIND.hangUp, new Uint8Array(0));
+    this.#send(KIND.hangUp, NO_PAYLOAD);
     this.#socket?.close();
     this.#arm(CLOSE_TIMEOUT, () => this.kill());
   }
@@ -157,6 +167,7 @@ export class AudiosocketHandler implements Handler {
     this.#state = "running";
     this.#heardAt = this.#now;
     this.#send(KIND.uuid, uuidBytes(this.#id));
+    for (const digit of this.#keys) this.#sendKey(digit);
     const { idle } = this.#options.spec;
     if (idle > 0) this.#arm(idle, () => this.#checkIdle());
     this.#host.started();
@@ -172,10 +183,11 @@ export class AudiosocketHandler implements Handler {
 
   /** The end of a frame that is not wanted anyway is not waited for: it may be no AudioSocket. */
   #checkWithin(): void {
-    const kind = this.#reader.kindWithin;
-    if (kind === undefined || this.#state !== "running") return;
-    if (kind === this.#kind || kind === KIND.hangUp || kind === KIND.error) return;
-    this.#fail(this.#describeKind(kind));
+    const { kindWithin: kind, lengthWithin: length = 0 } = this.#reader;
+    if (kind === undefined || this.#state !== "running" || kind === this.#kind) return;
+    // Asterisk looks at the kind alone
+    const longest = kind === KIND.hangUp ? 0 : kind === KIND.error ? 1 : -1;
+    if (length > longest) this.#taken(kind, NO_PAYLOAD);
   }
 
   /** Takes a frame; tells whether more are wanted. */
@@ -193,7 +205,9 @@ export class AudiosocketHandler implements Handler {
         `it sent ${payload.length} bytes of audio, which is half a sample too much`,
       );
     }
-    if (payload.length === 0 || this.#discardUntil !== undefined) return;
+    const isOld = this.#isFrameOld || this.#discardUntil !== undefined;
+    this.#isFrameOld = false;
+    if (payload.length === 0 || isOld) return;
     if (this.#host.audio(payload) || this.#isPaused) return;
     this.#isPaused = true;
     this.#socket?.pause();
@@ -213,10 +227,17 @@ export class AudiosocketHandler implements Handler {
     const { runtime } = this.#options.context;
     this.#discardTimer?.cancel();
     const left = (this.#discardUntil ?? 0) - this.#now;
-    this.#discardTimer = runtime.setTimer(() => {
-      this.#discardUntil = undefined;
-      this.#host.audioDiscarded();
-    }, Math.max(0, Math.min(QUIET, left)));
+    this.#discardTimer = runtime.setTimer(
+      () => this.#discarded(),
+      Math.max(0, Math.min(QUIET, left)),
+    );
+  }
+
+  /** What comes from now on is new, but for the end of a frame that has begun. */
+  #discarded(): void {
+    this.#discardUntil = undefined;
+    this.#isFrameOld = this.#reader.isWithin;
+    this.#host.audioDiscarded();
   }
 
   #checkIdle(): void {
@@ -233,6 +254,10 @@ export class AudiosocketHandler implements Handler {
       return this.#fail("it closed the connection in the middle of a frame");
     }
     this.#end({ type: "completed" });
+  }
+
+  #sendKey(digit: string): void {
+    this.#send(KIND.dtmf, Uint8Array.of(digit.charCodeAt(0)));
   }
 
   #send(kind: number, payload: Uint8Array): void {

@@ -99,6 +99,12 @@ export class FrameReader {
     return this.#rest[0];
   }
 
+  /** How long the payload of that frame is to be, once that is known. */
+  get lengthWithin(): number | undefined {
+    const rest = this.#rest;
+    return rest.length < HEADER_BYTES ? undefined : lengthAt(rest, 0);
+  }
+
   /**
    * Takes a piece of the stream.
    *
@@ -108,8 +114,7 @@ export class FrameReader {
     const bytes = this.#joined(data);
     let at = 0;
     while (bytes.length - at >= HEADER_BYTES) {
-      const length = (bytes[at + 1] as number) << 8 | (bytes[at + 2] as number);
-      const end = at + HEADER_BYTES + length;
+      const end = at + HEADER_BYTES + lengthAt(bytes, at);
       if (bytes.length < end) break;
       const payload = bytes.subarray(at + HEADER_BYTES, end);
       if (!take(bytes[at] as number, payload)) return;
@@ -126,4 +131,9 @@ export class FrameReader {
     joined.set(data, rest.length);
     return joined;
   }
+}
+
+/** The length in the header of the frame that begins there. */
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at + 1] as number) << 8 | (bytes[at + 2] as number);
 }

@@ -33,7 +33,7 @@ import { VoicegwProtocol } from "./voicegw_protocol.ts";
 /** A connection that lived so long was a good one: the tries are counted anew. */
 const STABLE: Millis = 10_000;
 
-/** Events that wait for another connection; above it the oldest gives way. */
+/** Events that wait for a connection; above it the oldest gives way. */
 export const HELD_EVENTS_MAX = 100;
 
 /** What the handler is made of. */
@@ -122,7 +122,8 @@ export class WebsocketHandler implements Handler {
 
   receiveEvent(event: HandlerEvent): void {
     if (this.#state === "running") return this.#protocol.sendEvent(event);
-    if (!this.#isReconnecting) return;
+    // Keys that are pressed while it connects are not lost
+    if (this.#state !== "connecting" && this.#state !== "resting") return;
     this.#held.push(event);
     if (this.#held.length > HELD_EVENTS_MAX) this.#held.shift();
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import type { Millis } from "../../../src/base/units.ts";
 import { AudiosocketHandler } from "../../../src/handler/audiosocket/audiosocket_handler.ts";
 import type { AudiosocketSpec } from "../../../src/route/route.ts";
@@ -146,6 +147,16 @@ describe("an AudioSocket server", () => {
     expect(server.written.slice(1)).toEqual([[3, 0, 1, 0x23]]);
   });
 
+  test("gets keys that were pressed while it was being connected to", () => {
+    const { server, handler } = rig();
+    handler.start(START);
+    handler.receiveEvent(dtmf("1"));
+    handler.receiveEvent(dtmf("flash"));
+    handler.receiveEvent(dtmf("2"));
+    server.events?.opened({ address: "127.0.0.1", port: 9092 });
+    expect(server.written.slice(1)).toEqual([[3, 0, 1, 0x31], [3, 0, 1, 0x32]]);
+  });
+
   test("that does not read loses the oldest frames, and never a part of one", () => {
     const { server, host, handler, open } = rig();
     open();
@@ -170,6 +181,27 @@ describe("an AudioSocket server", () => {
     expect(server.isPaused).toBe(true);
     handler.resumeAudio();
     expect(server.isPaused).toBe(false);
+  });
+
+  test("is heard alike, however the stream is cut", () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 8 });
+    fc.assert(fc.property(sizes, fc.array(fc.nat(), { maxLength: 20 }), (frames, cuts) => {
+      const { server, host, open } = rig();
+      host.keep = true;
+      open();
+      const pcm = frames.map((samples, index) => new Array<number>(samples * 2).fill(index));
+      const stream = [
+        ...pcm.flatMap((each) => [0x10, each.length >> 8, each.length & 0xff, ...each]),
+        ...[0, 0, 0],
+      ];
+      const places = [0, ...cuts.map((cut) => cut % stream.length), stream.length]
+        .sort((one, other) => one - other);
+      for (const [index, end] of places.slice(1).entries()) {
+        server.says(...stream.slice(places[index], end));
+      }
+      expect([...host.pcm]).toEqual(pcm.flat());
+      expect(host.end).toEqual({ type: "completed" });
+    }));
   });
 
   test("hangs up: what it said is played", () => {
@@ -208,6 +240,7 @@ describe("an AudioSocket server", () => {
     ["an unknown kind", [0x42, 0, 0], "unknown kind 0x42"],
     ["a UUID of its own", [1, 0, 0], "unknown kind 0x01"],
     ["half a sample", [0x10, 0, 3, 1, 2, 3], "3 bytes of audio"],
+    ["an error that announces more than comes", [0xff, 0xff, 0xff], "reports an error"],
   ];
   for (const [what, bytes, message] of nonsense) {
     test(`fails with ${what}`, () => {
@@ -219,6 +252,24 @@ describe("an AudioSocket server", () => {
       expect(server.isDestroyed).toBe(true);
     });
   }
+
+  test("hangs up by the kind of the frame alone, as with Asterisk", () => {
+    const { server, host, open } = rig();
+    open();
+    server.says(0, 0xff);
+    expect(host.end).toBeUndefined();
+    server.says(0xff);
+    expect(host.end).toEqual({ type: "completed" });
+  });
+
+  test("tells an error byte by byte", () => {
+    const { server, host, open, reason } = rig();
+    open();
+    for (const byte of [0xff, 0, 1]) server.says(byte);
+    expect(host.end).toBeUndefined();
+    server.says(4);
+    expect(reason()).toContain("there is no memory left");
+  });
 
   test("may send audio of no length", () => {
     const { server, host, open } = rig();
@@ -269,6 +320,28 @@ describe("an AudioSocket server", () => {
 });
 
 describe("a barge-in over an AudioSocket server", () => {
+  test("in the middle of a frame: the rest of that frame is old too", () => {
+    const { server, host, handler, open } = rig();
+    open();
+    server.says(...FRAME.slice(0, 5));
+    handler.discardAudio();
+    server.says(...FRAME.slice(5), ...FRAME);
+    expect(host.audioBytes).toBe(4);
+  });
+
+  test("that has sent ahead a part of a frame: its rest is old too", () => {
+    const { server, host, handler, open } = rig();
+    host.queueBytesMax = 4;
+    open();
+    server.says(...FRAME);
+    handler.discardAudio();
+    server.says(...FRAME, ...FRAME.slice(0, 4));
+    server.pass(10);
+    expect(host.heard.at(-1)).toEqual({ type: "audioDiscarded" });
+    server.says(...FRAME.slice(4), ...FRAME);
+    expect(host.audioBytes).toBe(8);
+  });
+
   test("that keeps pace: what it says next is new", () => {
     const { server, host, handler, open } = rig();
     open();

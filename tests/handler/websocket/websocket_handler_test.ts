@@ -26,6 +26,16 @@ describe("voicegw.v1", () => {
     await rig.stop();
   });
 
+  test("tells of keys that were pressed while it connected", async () => {
+    const server = await startWsServer();
+    const rig = new Rig(server, {});
+    rig.handler.start(START);
+    rig.handler.receiveEvent(dtmf("4"));
+    await until(() => server.peers[0]?.messages.length === 2);
+    expect(rig.peer().events()).toEqual([{ ...START }, { ...dtmf("4") }]);
+    await rig.stop();
+  });
+
   test("audio and commands come in the order of the messages, a clear in its two steps", async () => {
     const rig = await connectedRig();
     const { socket } = rig.peer();
