@@ -2,10 +2,10 @@ import { describe, expect } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { resample } from "../../src/audio/resampler.ts";
 import { levelOf } from "../../src/audio/tone.ts";
-import { parseWav } from "../../src/audio/wav.ts";
+import { parseWav, serializeWav } from "../../src/audio/wav.ts";
 import { ExampleServer, startExample } from "../examples/example.ts";
 import { callRoom, RATE } from "../support/caller.ts";
-import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
 import { peerTest } from "../support/peers.ts";
 
 const PEERS = ["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "python3"];
@@ -89,6 +89,38 @@ describe("examples/utterance-bot", () => {
       }),
     OPTIONS,
   );
+});
+
+describe("curl in our place", () => {
+  peerTest("asks the example as we do, and gets its answer", [...PEERS, "curl"], async () => {
+    const server = await ExampleServer.start(BOT);
+    try {
+      const ask = (type: string, body: Uint8Array) => {
+        const { stdout, status } = spawnSync("curl", [
+          ...["--silent", "--fail", "--max-time", "20", "--data-binary", "@-"],
+          ...["--header", `Content-Type: ${type}`, "--header", "X-Voicegw-Call-Id: 1"],
+          ...[
+            "--header",
+            "X-Voicegw-Utterance: 1",
+            "--header",
+            "X-Voicegw-At-Ms: 3500",
+            server.url,
+          ],
+        ], { input: body });
+        return { status, answer: new Uint8Array(stdout) };
+      };
+      const question = serializeWav(spoken("what time is it", 200, 200), RATE);
+      const { status, answer } = ask("audio/wav", question);
+      expect(status).toBe(0);
+      expect(parseWav(answer).samples.length).toBeGreaterThan(8000);
+      const told = new TextEncoder().encode('{"type":"call.ended","data":{"call_id":"1"}}');
+      expect(ask("application/json", told)).toMatchObject({ status: 0 });
+      await until(() => server.lines.includes("call.ended"), 3000, () => server.lines.join("\n"));
+      expect(server.lines).toContain("heard: what time is it");
+    } finally {
+      await server.close();
+    }
+  }, { timeoutMs: 40_000 });
 });
 
 /**

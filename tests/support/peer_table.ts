@@ -46,6 +46,7 @@ export const PEERS: readonly Peer[] = [
     packages: ["pocketsphinx-en-us"],
     files: ["/usr/share/pocketsphinx/model/en-us"],
   },
+  { name: "curl", packages: ["curl"], commands: ["curl"] },
   { name: "python3", packages: ["python3"], commands: ["python3"] },
   { name: "sox", packages: ["sox"], commands: ["sox"] },
   { name: "ffmpeg", packages: ["ffmpeg"], commands: ["ffmpeg"] },
