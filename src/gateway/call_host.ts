@@ -7,7 +7,7 @@
 import type { HandlerCommand } from "../call/handler_message.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler/handler.ts";
 import type { CallFacts } from "../route/call_facts.ts";
-import { RateLimit } from "../handler/exec/rate_limit.ts";
+import { RateLimit } from "../handler/rate_limit.ts";
 import type { LiveCall, LiveCallContext } from "./live_call.ts";
 
 /** Refusals of one handler that are logged; all are counted, and told to it. */

@@ -8,7 +8,7 @@
 import type { Millis } from "../base/units.ts";
 import type { HandlerCommand } from "../call/handler_message.ts";
 import { parseHandlerCommand } from "../call/parse_command.ts";
-import { RateLimit } from "./exec/rate_limit.ts";
+import { RateLimit } from "./rate_limit.ts";
 
 /** Longest text of one command. */
 export const COMMAND_BYTES_MAX = 64 * 1024;

@@ -6,7 +6,7 @@
 
 import type { Millis } from "../../base/units.ts";
 import { COMMAND_BYTES_MAX, type CommandEvents, CommandText } from "../command_text.ts";
-import { LineSplitter } from "./line_splitter.ts";
+import { LineSplitter } from "../line_splitter.ts";
 
 /** The receiving side of one control channel. */
 export class ControlReader {

@@ -29,7 +29,7 @@ import { makeEnvironment, makePoolEnvironment } from "./environment.ts";
 import { execExitFailure, execStartFailure, limitedCommand } from "./exec_limits.ts";
 import type { ProcessExit } from "./exit_reason.ts";
 import { execTarget, Probation } from "./probation.ts";
-import { SampleAligner } from "./sample_aligner.ts";
+import { SampleAligner } from "../sample_aligner.ts";
 import { StderrLog } from "./stderr_log.ts";
 import type { WaitingProgram } from "./waiting_program.ts";
 

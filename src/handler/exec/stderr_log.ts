@@ -7,8 +7,8 @@
  */
 
 import type { Millis } from "../../base/units.ts";
-import { LineSplitter } from "./line_splitter.ts";
-import { RateLimit } from "./rate_limit.ts";
+import { LineSplitter } from "../line_splitter.ts";
+import { RateLimit } from "../rate_limit.ts";
 
 /** Longest line that is logged. */
 export const LOG_LINE_BYTES_MAX = 2_000;

@@ -13,8 +13,8 @@ import type { Hertz, Millis } from "../../base/units.ts";
 import type { SttConfig } from "../../config/schema_services.ts";
 import type { Runtime, Timer } from "../../runtime/ports.ts";
 import { AudioWriter } from "../exec/audio_writer.ts";
-import { LineSplitter } from "../exec/line_splitter.ts";
-import { RateLimit } from "../exec/rate_limit.ts";
+import { LineSplitter } from "../line_splitter.ts";
+import { RateLimit } from "../rate_limit.ts";
 import { fillArguments } from "./arguments.ts";
 import { Program } from "./program.ts";
 

@@ -8,7 +8,7 @@
 import type { Hertz, Millis } from "../../base/units.ts";
 import type { HttpExchange, HttpRequest } from "../../runtime/client_ports.ts";
 import type { Runtime, Timer } from "../../runtime/ports.ts";
-import { SampleAligner } from "../exec/sample_aligner.ts";
+import { SampleAligner } from "../sample_aligner.ts";
 
 /** The caller's audio that waits for a server that does not read; what comes on top is lost. */
 const QUEUE: Millis = 1_000;

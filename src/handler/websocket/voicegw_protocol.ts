@@ -11,7 +11,7 @@ import {
   type StartEvent,
 } from "../../call/handler_message.ts";
 import { COMMAND_BYTES_MAX, CommandText } from "../command_text.ts";
-import { SampleAligner } from "../exec/sample_aligner.ts";
+import { SampleAligner } from "../sample_aligner.ts";
 import type { MediaProtocol, MediaProtocolOptions, MediaSink, Wire } from "./media_protocol.ts";
 
 /** The vocabulary as JSON, and PCM. Hot path: sound is handed on as it is. */

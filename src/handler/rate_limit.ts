@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Millis } from "../../base/units.ts";
+import type { Millis } from "../base/units.ts";
 
 /** A bucket that fills with `perSecond` permits a second, up to `burst`. */
 export class RateLimit {

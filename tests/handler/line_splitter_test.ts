@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { LineSplitter } from "../../../src/handler/exec/line_splitter.ts";
-import { RateLimit } from "../../../src/handler/exec/rate_limit.ts";
-import { SampleAligner } from "../../../src/handler/exec/sample_aligner.ts";
-import { StderrLog } from "../../../src/handler/exec/stderr_log.ts";
+import { LineSplitter } from "../../src/handler/line_splitter.ts";
+import { RateLimit } from "../../src/handler/rate_limit.ts";
+import { SampleAligner } from "../../src/handler/sample_aligner.ts";
+import { StderrLog } from "../../src/handler/exec/stderr_log.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
