@@ -25,14 +25,3 @@ export function readBasic(header: string | undefined): BasicCredentials | undefi
   if (colon < 0) return undefined;
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
-
-/** Compares two texts in a time that tells nothing of where they differ. */
-export function isSameText(one: string, other: string): boolean {
-  const encoder = new TextEncoder();
-  const [a, b] = [encoder.encode(one), encoder.encode(other)];
-  let difference = a.length ^ b.length;
-  for (let index = 0; index < a.length; index++) {
-    difference |= (a[index] as number) ^ (b[index % Math.max(1, b.length)] ?? 0);
-  }
-  return difference === 0;
-}

@@ -10,11 +10,12 @@
 import { type Context, Hono } from "hono";
 import { formatSocketAddress, type SocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
+import { isSameText } from "../base/same_text.ts";
 import type { Runtime } from "../runtime/ports.ts";
 import type { Instructions, TwilioCall, TwilioCalls } from "../twilio/live_calls.ts";
 import type { RecordingLinks } from "../twilio/recording_links.ts";
 import { dateText, partyOf } from "../twilio/request_parameters.ts";
-import { isSameText, readBasic } from "./basic_auth.ts";
+import { readBasic } from "./basic_auth.ts";
 
 /** What is known of a request besides. */
 export interface ApiEnv {

@@ -7,12 +7,8 @@
 import type { HandlerCommand } from "../call/handler_message.ts";
 import type { Handler, HandlerEnd, HandlerHost } from "../handler/handler.ts";
 import type { CallFacts } from "../route/call_facts.ts";
-import { RateLimit } from "../handler/rate_limit.ts";
+import { Refusals } from "../handler/command_text.ts";
 import type { LiveCall, LiveCallContext } from "./live_call.ts";
-
-/** Refusals of one handler that are logged; all are counted, and told to it. */
-const REFUSALS_PER_SECOND = 10;
-const REFUSALS_BURST = 50;
 
 /** What joins a handler to its call. */
 export interface CallHostOptions {
@@ -33,10 +29,15 @@ export class CallHost implements HandlerHost {
   readonly #options: CallHostOptions;
   /** `dismissed`: it has the call no more, and winds down. */
   #state: "present" | "dismissed" | "ended" = "present";
-  readonly #logged = new RateLimit({ perSecond: REFUSALS_PER_SECOND, burst: REFUSALS_BURST });
+  /** Those that are logged; all are counted, and told to the handler. */
+  readonly #logged: Refusals;
 
   constructor(options: CallHostOptions) {
     this.#options = options;
+    this.#logged = new Refusals({
+      refused: (message) => this.log(`refused: ${message}`),
+      refusalsLeftOut: (count) => this.log(`(${count} more messages were refused)`),
+    }, options.context.runtime.now);
   }
 
   /** Another handler has the call: this one's audio and commands are taken no more. */
@@ -68,10 +69,7 @@ export class CallHost implements HandlerHost {
 
   refused(message: string, command: string): void {
     this.#options.context.counters.add("handler_messages_refused");
-    if (this.#logged.take(this.#options.context.runtime.now())) {
-      this.#logLeftOut();
-      this.log(`refused: ${message}`);
-    }
+    this.#logged.refuse(message, command);
     if (this.#isPresent) this.handler?.receiveEvent({ event: "error", message, command });
   }
 
@@ -87,17 +85,12 @@ export class CallHost implements HandlerHost {
   ended(end: HandlerEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#logLeftOut();
+    this.#logged.end();
     this.#options.ended(end);
   }
 
   audioDropped(bytes: number): void {
     this.#options.context.counters.add("handler_audio_dropped_bytes", bytes);
-  }
-
-  #logLeftOut(): void {
-    const count = this.#logged.takeRefused();
-    if (count > 0) this.log(`(${count} more messages were refused)`);
   }
 
   get #isPresent(): boolean {

@@ -132,11 +132,7 @@ export class LiveHandlers {
   ): void {
     const { live, context } = this.#options;
     context.handedOver(live, this.#next);
-    const handler = this.#present;
-    const host = this.#host;
-    if (handler === undefined || host === undefined) return;
-    this.#leaves(host, handler);
-    handler.stop({
+    this.#leave({
       event: "end",
       cause: "routed",
       route,
@@ -167,11 +163,8 @@ export class LiveHandlers {
   /** The caller has heard nothing for too long: the present handler has failed, and winds down. */
   #fail(reason: string): void {
     const { live, media, context } = this.#options;
-    const handler = this.#present;
-    const host = this.#host;
-    if (handler === undefined || host === undefined) return;
-    this.#leaves(host, handler);
-    handler.stop({
+    if (this.#present === undefined) return;
+    this.#leave({
       event: "end",
       cause: "handler_failed",
       sip_status: 200,
@@ -181,12 +174,16 @@ export class LiveHandlers {
     live.input((call, now) => call.handlerFailed(reason, now));
   }
 
-  /** It has the call no more. */
-  #leaves(host: CallHost, handler: Handler): void {
+  /** The present handler, if there is one, has the call no more. */
+  #leave(event: EndEvent): void {
+    const handler = this.#present;
+    const host = this.#host;
+    if (handler === undefined || host === undefined) return;
     this.#present = this.#host = undefined;
     this.#leaving.set(host, handler);
     host.dismiss();
     this.#deadAir.handlerEnded(this.#options.context.runtime.now());
+    handler.stop(event);
   }
 
   #ended(host: CallHost, end: HandlerEnd): void {

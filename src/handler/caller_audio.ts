@@ -6,6 +6,7 @@
  */
 
 import type { Hertz, Millis } from "../base/units.ts";
+import { AudioBacklog } from "./audio_backlog.ts";
 
 /** What waits at most, besides what the system's sockets hold. */
 export const CALLER_QUEUE: Millis = 1_000;
@@ -20,58 +21,44 @@ export interface CallerAudioEvents {
   dropped(bytes: number): void;
 }
 
-interface Frame {
-  readonly pcm: Uint8Array;
-  readonly at: Millis;
-}
-
 /** The sending side of one connection after the other. Hot path: allocates only while it waits. */
 export class CallerAudio {
   readonly #bytesPerMs: number;
   readonly #events: CallerAudioEvents;
+  readonly #waiting: AudioBacklog;
   /** Since the connection began, with what gave way. */
   #bytes = 0;
-  #waiting: Frame[] = [];
-  #waitingBytes = 0;
 
   /** @param rate Of the s16le PCM. */
   constructor(rate: Hertz, events: CallerAudioEvents) {
     this.#bytesPerMs = rate * 2 / 1000;
     this.#events = events;
+    const bytesMax = CALLER_QUEUE * this.#bytesPerMs;
+    this.#waiting = new AudioBacklog(bytesMax, (bytes) => events.dropped(bytes));
   }
 
   /** Sends a frame, now or when the server has taken those before. */
   write(pcm: Uint8Array): void {
-    const at = this.#bytes / this.#bytesPerMs;
+    if (!this.#waiting.isEmpty) this.flush();
     this.#bytes += pcm.length;
-    if (this.#waiting.length > 0) this.flush();
-    if (this.#waiting.length === 0 && !this.#events.isBusy()) return this.#events.send(pcm, at);
-    this.#waiting.push({ pcm: pcm.slice(), at });
-    this.#waitingBytes += pcm.length;
-    while (this.#waitingBytes > CALLER_QUEUE * this.#bytesPerMs) {
-      this.#events.dropped(this.#shift().pcm.length);
-    }
+    if (this.#waiting.isEmpty && !this.#events.isBusy()) this.#send(pcm);
+    else this.#waiting.add(pcm);
   }
 
   /** Sends what waits. To be called when everything that was sent before has left. */
   flush(): void {
-    while (this.#waiting.length > 0 && !this.#events.isBusy()) {
-      const { pcm, at } = this.#shift();
-      this.#events.send(pcm, at);
-    }
+    while (!this.#waiting.isEmpty && !this.#events.isBusy()) this.#send(this.#waiting.take());
   }
 
   /** The connection is gone: what waits gives way, and time begins anew. */
   reset(): void {
-    if (this.#waitingBytes > 0) this.#events.dropped(this.#waitingBytes);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waiting.drop();
     this.#bytes = 0;
   }
 
-  #shift(): Frame {
-    const frame = this.#waiting.shift() as Frame;
-    this.#waitingBytes -= frame.pcm.length;
-    return frame;
+  /** What is sent has gone before all that waits. */
+  #send(pcm: Uint8Array): void {
+    const end = this.#bytes - this.#waiting.bytes;
+    this.#events.send(pcm, (end - pcm.length) / this.#bytesPerMs);
   }
 }

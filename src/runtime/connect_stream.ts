@@ -8,16 +8,11 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { RandomSource } from "../base/random.ts";
-import { formatSocketAddress, isIpAddress } from "../base/socket_address.ts";
-import type {
-  StreamConnection,
-  StreamConnectOptions,
-  StreamEvents,
-  TlsClientOptions,
-} from "./ports.ts";
+import { formatSocketAddress } from "../base/socket_address.ts";
+import type { StreamConnection, StreamConnectOptions, StreamEvents } from "./ports.ts";
 import { describeFailure, TOO_SLOW } from "./handshake_failure.ts";
 import { endsOf, SocketConnection } from "./socket_connection.ts";
-import { clientOptions } from "./tls_material.ts";
+import { clientOptions, serverIdentity } from "./tls_material.ts";
 import { openWebSocket } from "./web_socket.ts";
 
 /**
@@ -89,16 +84,7 @@ function isWebSocket({ transport }: StreamConnectOptions): boolean {
 function secureOf({ transport, tls }: StreamConnectOptions): tls.ConnectionOptions | undefined {
   if (transport !== "tls" && transport !== "wss") return undefined;
   if (tls === undefined) throw new TypeError(`"${transport}" needs the name of the server`);
-  return { ...clientOptions(tls), ...identityCheck(tls) };
-}
-
-/** The name that counts is not the address that we connect to. */
-function identityCheck({ serverName }: TlsClientOptions): tls.ConnectionOptions {
-  return {
-    // RFC 6066 §3: addresses are no server names
-    ...(isIpAddress(serverName) ? {} : { servername: serverName }),
-    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(serverName, certificate),
-  };
+  return { ...clientOptions(tls), ...serverIdentity(tls.serverName) };
 }
 
 function openSocket(

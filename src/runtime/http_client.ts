@@ -21,6 +21,7 @@ import { describeFailure } from "./handshake_failure.ts";
 import { nodeSockets } from "./node_socket.ts";
 import { plainAddress } from "./plain_address.ts";
 import { plainBytes } from "./plain_bytes.ts";
+import { basicCredentials, plainHost } from "./url_parts.ts";
 
 /** Bytes of the head of a response. */
 const HEAD_BYTES_MAX = 32 * 1024;
@@ -166,7 +167,7 @@ class Exchange implements HttpExchange {
       this.#giveUp = () => {};
       this.#dial = undefined;
     };
-    const host = hostOf(url);
+    const host = plainHost(url);
     const port = Number(url.port || (isSecure ? 443 : 80));
     const open = nodeSockets({ host, port, isSecure, tls: request.tls });
     this.#dial = new Dial({ host, connect: request, resolveHost }, open, {
@@ -254,11 +255,6 @@ function ownConnection(options: object, done: Parameters<OpenConnection>[0]): un
   return undefined;
 }
 
-/** An address stands in brackets in a URL. RFC 3986 §3.2.2 */
-function hostOf({ hostname }: URL): string {
-  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
-}
-
 function keyOf(url: URL, { tls }: HttpRequest): string {
   if (url.protocol !== "https:" || tls === undefined) return url.origin;
   const { ca, identity, verify } = tls;
@@ -267,12 +263,13 @@ function keyOf(url: URL, { tls }: HttpRequest): string {
 }
 
 function headersOf({ headers, body, method }: HttpRequest, url: URL): Record<string, string> {
+  const authorization = basicCredentials(url);
   const all: Record<string, string> = {
     "host": url.host,
     "user-agent": "voicegw",
     // What is compressed waits for more: no way for a stream of sound
     "accept-encoding": body === "stream" ? "identity" : "gzip, deflate, br",
-    ...authorizationOf(url),
+    ...(authorization === undefined ? {} : { authorization }),
   };
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
@@ -282,21 +279,6 @@ function headersOf({ headers, body, method }: HttpRequest, url: URL): Record<str
   else if (body !== undefined) all["content-length"] = String(body.length);
   else if (method !== "GET" && method !== "HEAD") all["content-length"] = "0";
   return all;
-}
-
-/** RFC 7617 */
-function authorizationOf({ username, password }: URL): { readonly authorization?: string } {
-  if (username === "" && password === "") return {};
-  const credentials = `${unescaped(username)}:${unescaped(password)}`;
-  return { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
-}
-
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** RFC 9110 §5.5: bytes above ASCII are opaque; everybody means UTF-8 by them. */

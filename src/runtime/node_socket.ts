@@ -7,11 +7,10 @@
 
 import net from "node:net";
 import tls from "node:tls";
-import { isIpAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
 import type { ConnectOptions } from "./client_ports.ts";
 import type { AttemptEvents, OpenSocket } from "./dial.ts";
-import { clientOptions } from "./tls_material.ts";
+import { clientOptions, serverIdentity } from "./tls_material.ts";
 
 /** A connection that says nothing is probed after so long. */
 const KEEP_ALIVE: Millis = 30_000;
@@ -87,9 +86,6 @@ function secureOptions(serverName: string, own: SecureOptions): tls.ConnectionOp
   return {
     ...material,
     ALPNProtocols: ["http/1.1"],
-    // RFC 6066 §3: addresses are no server names
-    ...(isIpAddress(serverName) ? {} : { servername: serverName }),
-    // The name that counts is not the address that we connect to
-    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(serverName, certificate),
+    ...serverIdentity(serverName),
   };
 }

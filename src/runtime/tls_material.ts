@@ -7,6 +7,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import tls from "node:tls";
+import { isIpAddress } from "../base/socket_address.ts";
 import {
   type TlsClientOptions,
   TlsError,
@@ -50,6 +51,15 @@ export function clientOptions(options: TlsClientOptions): tls.ConnectionOptions 
     minVersion: VERSION_MIN,
     rejectUnauthorized: verify,
   });
+}
+
+/** Whom the server has to be: the name that counts is not the address that we connect to. */
+export function serverIdentity(serverName: string): tls.ConnectionOptions {
+  return {
+    // RFC 6066 §3: addresses are no server names
+    ...(isIpAddress(serverName) ? {} : { servername: serverName }),
+    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(serverName, certificate),
+  };
 }
 
 function checkIdentity({ certificate, key }: TlsIdentity): void {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import type { ServerAddress, WebSocketOptions } from "./client_ports.ts";
+import { basicCredentials, plainHost } from "./url_parts.ts";
 
 /** RFC 6455 §3 */
 const PORTS: Readonly<Record<string, number>> = { "ws:": 80, "wss:": 443 };
@@ -53,7 +53,7 @@ export function readTarget(
     if (OWN.has(name.toLowerCase())) return `the header "${name}" is none to set`;
     fields.set(name.toLowerCase(), [name, value]);
   }
-  const credentials = credentialsOf(parsed);
+  const credentials = basicCredentials(parsed);
   if (credentials !== undefined && !fields.has("authorization")) {
     fields.set("authorization", ["Authorization", credentials]);
   }
@@ -62,7 +62,7 @@ export function readTarget(
   fields.delete("host");
   fields.delete("sec-websocket-protocol");
   return {
-    address: { host: plainHost(parsed.hostname), port: Number(parsed.port || port) },
+    address: { host: plainHost(parsed), port: Number(parsed.port || port) },
     isSecure: parsed.protocol === "wss:",
     host,
     path: parsed.pathname + parsed.search,
@@ -77,25 +77,4 @@ function parseUrl(url: string): URL | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** RFC 7617 */
-function credentialsOf({ username, password }: URL): string | undefined {
-  if (username === "" && password === "") return undefined;
-  const text = `${unescaped(username)}:${unescaped(password)}`;
-  return `Basic ${Buffer.from(text).toString("base64")}`;
-}
-
-/** A lone percent sign stands for itself. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** IPv6 addresses stand in brackets. */
-function plainHost(hostname: string): string {
-  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
 }

@@ -5,12 +5,10 @@
  */
 
 import type { RandomSource } from "../base/random.ts";
-import { sidOf } from "./sids.ts";
+import { newSid } from "./sids.ts";
 
 /** Recordings that are known at a time; the oldest are forgotten. */
 const LINKS_MAX = 10_000;
-
-const SID_BYTES = 16;
 
 /** A file, and whose it is. */
 export interface RecordingLink {
@@ -32,9 +30,7 @@ export class RecordingLinks {
 
   /** Makes a file known. The URL takes `.wav` at its end, or does without. */
   add(link: RecordingLink): { readonly sid: string; readonly url: string } {
-    const bytes = new Uint8Array(SID_BYTES);
-    this.#random.fill(bytes);
-    const sid = sidOf("RE", bytes);
+    const sid = newSid("RE", this.#random);
     this.#links.set(sid, link);
     for (const oldest of this.#links.keys()) {
       if (this.#links.size <= LINKS_MAX) break;

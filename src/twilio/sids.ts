@@ -4,17 +4,16 @@
  * @module
  */
 
-/** The account of routes that name none; some bots take an empty one for a fault. */
-export const ACCOUNT_SID_DEFAULT = `AC${"0".repeat(32)}`;
+import { randomHex, type RandomSource } from "../base/random.ts";
+
+const SID_BYTES = 16;
 
 /** The name of a call, made of our own. @param id A UUID. */
 export function callSid(id: string): string {
   return `CA${id.replaceAll("-", "").toLowerCase()}`;
 }
 
-/** A name of random bytes. @param bytes 16 of them. */
-export function sidOf(prefix: "MZ" | "RE", bytes: Uint8Array): string {
-  let digits = "";
-  for (const byte of bytes) digits += byte.toString(16).padStart(2, "0");
-  return prefix + digits;
+/** Draws the name of a stream (`MZ`) or of a recording (`RE`). */
+export function newSid(prefix: "MZ" | "RE", random: RandomSource): string {
+  return prefix + randomHex(random, SID_BYTES);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { RecordingLinks } from "../../src/twilio/recording_links.ts";
-import { callSid, sidOf } from "../../src/twilio/sids.ts";
+import { callSid, newSid } from "../../src/twilio/sids.ts";
 
 const ACCOUNT = `AC${"1".repeat(32)}`;
 
@@ -39,6 +39,7 @@ test("names are two letters and 32 hexadecimal digits", () => {
   expect(callSid("0198C0DE-0000-7000-8000-00000000000A")).toBe(
     "CA0198c0de00007000800000000000000a",
   );
-  expect(sidOf("MZ", Uint8Array.from({ length: 16 }, (_, index) => index)))
+  const counting = { fill: (bytes: Uint8Array) => bytes.forEach((_, at) => bytes[at] = at) };
+  expect(newSid("MZ", counting))
     .toBe("MZ000102030405060708090a0b0c0d0e0f");
 });

@@ -100,8 +100,8 @@ export class AudiosocketHandler implements Handler {
     const { spec, context: { runtime } } = this.#options;
     const refusal = this.#guard.refuse(this.#target);
     if (refusal !== undefined) return this.#fail(refusal);
-    const { hostname, port } = new URL(spec.url.replace(/^tcp:/, "http:"));
-    const to = { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: portOf(spec.url, port) };
+    const { hostname, port } = new URL(spec.url);
+    const to = { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
     this.#socket = runtime.connectTcp(to, { timeout: spec.timeout }, {
       opened: () => this.#opened(),
       data: (data) => this.#receive(data),
@@ -282,9 +282,4 @@ export class AudiosocketHandler implements Handler {
     this.#timer?.cancel();
     this.#timer = this.#options.context.runtime.setTimer(callback, delay);
   }
-}
-
-/** The port that a scheme stands for is left out of a URL, and there is no scheme of ours. */
-function portOf(url: string, port: string): number {
-  return Number(port === "" ? /:(\d+)$/.exec(url)?.[1] : port);
 }

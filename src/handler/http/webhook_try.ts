@@ -7,6 +7,7 @@
  * @module
  */
 
+import { ACTIONS_BYTES_MAX } from "../../action/action.ts";
 import type { HttpConfig } from "../../config/schema_services.ts";
 import type { Millis } from "../../base/units.ts";
 import type { TargetTls, WebhookSpec } from "../../route/route.ts";
@@ -38,9 +39,6 @@ export type TryResult = WebhookResult | {
   /** What the server has asked for. */
   readonly retryAfter: Millis | undefined;
 };
-
-/** Bytes of actions. */
-const TEXT_BYTES_MAX = 256 * 1024;
 
 /** Bytes of sound: three minutes at 48 kHz. */
 const SOUND_BYTES_MAX = 16 * 1024 * 1024;
@@ -89,7 +87,7 @@ export class WebhookTry {
     this.#target = target;
     this.#exchange = fetchWhole(runtime, this.#requestTo(url, method), {
       timeout: Math.max(1, this.#deadline - runtime.now()),
-      bytesMax: (type) => type.startsWith("audio/") ? SOUND_BYTES_MAX : TEXT_BYTES_MAX,
+      bytesMax: (type) => type.startsWith("audio/") ? SOUND_BYTES_MAX : ACTIONS_BYTES_MAX,
     }, (response) => {
       this.#exchange = undefined;
       this.#receive(url, method, response);

@@ -5,22 +5,13 @@
  */
 
 import type { EndEvent } from "../../call/handler_message.ts";
+import type { TwilioCallStatus } from "../../twilio/request_parameters.ts";
 import type { WebLine } from "./web_line.ts";
 import type { WebRequest } from "./web_protocol.ts";
 
-/** What becomes of a call, in Twilio's words. */
-export type CallStatus =
-  | "ringing"
-  | "in-progress"
-  | "completed"
-  | "busy"
-  | "failed"
-  | "no-answer"
-  | "canceled";
-
 /** What a callback tells. */
 export interface StatusChange {
-  readonly status: "initiated" | CallStatus;
+  readonly status: TwilioCallStatus;
   /** From 0. */
   readonly sequence: number;
   /** When the call is over. */
@@ -67,7 +58,7 @@ export class StatusCallbacks {
 }
 
 /** What has become of a call. */
-export function statusOf({ cause, duration_ms, sip_status }: EndEvent): CallStatus {
+export function statusOf({ cause, duration_ms, sip_status }: EndEvent): TwilioCallStatus {
   const isOver = sip_status === 200 || duration_ms > 0;
   // Who has handed it on has done with it
   if (isOver || cause === "routed") return "completed";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { callSid, sidOf } from "../../twilio/sids.ts";
+import { callSid, newSid } from "../../twilio/sids.ts";
 import type { TwilioCall, TwilioCalls } from "../../twilio/live_calls.ts";
 import { parseTwiml } from "../../twilio/parse_twiml.ts";
 import { statusParameters, streamParameters } from "../../twilio/request_parameters.ts";
@@ -44,12 +44,12 @@ export class TwilioSide {
 
   constructor(options: TwilioSideOptions) {
     this.#options = options;
-    const { spec, facts, runtime, isAnswered, register, line } = options;
+    const { spec, facts, runtime, register, line } = options;
     this.protocol = new TwilioProtocol({
       spec,
       facts,
       hmac: runtime.hmac,
-      status: () => isAnswered() ? "in-progress" : "ringing",
+      status: () => this.#status,
       register,
     });
     const { status_callback: url } = spec;
@@ -61,14 +61,14 @@ export class TwilioSide {
   /** Others may ask for the call from now on. */
   enter(calls: TwilioCalls | undefined, runner: ActionRunner, call: CallSide): void {
     if (calls === undefined) return;
-    const { spec, facts, isAnswered } = this.#options;
+    const { spec, facts } = this.#options;
     this.#calls = calls;
     this.#call = {
       sid: callSid(facts.id),
       accountSid: spec.account_sid,
       authToken: spec.auth_token,
       facts,
-      status: () => isAnswered() ? "in-progress" : "ringing",
+      status: () => this.#status,
       hangUp: () => call.command({ command: "hangup" }),
       replace: (instructions) => {
         if ("url" in instructions) {
@@ -98,6 +98,11 @@ export class TwilioSide {
     this.#call = undefined;
   }
 
+  /** What becomes of the call, while it is live. */
+  get #status(): "in-progress" | "ringing" {
+    return this.#options.isAnswered() ? "in-progress" : "ringing";
+  }
+
   #statusCallbacks(url: string, line: WebLine): StatusCallbacks {
     const { runtime } = this.#options;
     return new StatusCallbacks({
@@ -120,11 +125,7 @@ export class TwilioSide {
     const { spec: { account_sid: accountSid }, facts, runtime } = this.#options;
     return new StreamCallbacks({
       line,
-      newSid: () => {
-        const bytes = new Uint8Array(SID_BYTES);
-        runtime.random.fill(bytes);
-        return sidOf("MZ", bytes);
-      },
+      newSid: () => newSid("MZ", runtime.random),
       request: (change, callback, base) => {
         const at = runtime.wallClock();
         const parameters = streamParameters({ ...change, facts, accountSid, at });
@@ -134,8 +135,6 @@ export class TwilioSide {
     });
   }
 }
-
-const SID_BYTES = 16;
 
 /** What is answered to a callback is nobody's business. */
 const UNREAD: WebLineOptions["protocol"] = { read: () => ({ ok: true, actions: undefined }) };

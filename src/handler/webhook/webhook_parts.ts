@@ -6,8 +6,7 @@
 
 import type { HandlerEvent, StartEvent } from "../../call/handler_message.ts";
 import type { WebhookSpec } from "../../route/route.ts";
-import type { Runtime } from "../../runtime/ports.ts";
-import { sidOf } from "../../twilio/sids.ts";
+import { newSid } from "../../twilio/sids.ts";
 import type { HandlerContext } from "../create_handler.ts";
 import type { HandlerHost } from "../handler.ts";
 import { signWebhook } from "../http/standard_webhooks.ts";
@@ -190,7 +189,7 @@ function makeTwilio(
     // Without a web server of ours only the file can be named
     register: (file) =>
       recordingLinks?.add({ file, accountSid }) ??
-        { sid: sidOf("RE", randomBytes(runtime)), url: file },
+        { sid: newSid("RE", runtime.random), url: file },
     line: (url, protocol) => makeLine(options, protocol, url),
   });
 }
@@ -258,9 +257,3 @@ function makeStream(
 }
 
 const NOTHING = new Uint8Array(0);
-
-function randomBytes({ random }: Pick<Runtime, "random">): Uint8Array {
-  const bytes = new Uint8Array(16);
-  random.fill(bytes);
-  return bytes;
-}

@@ -15,13 +15,11 @@ import type { HandlerEvent, StartEvent } from "../../call/handler_message.ts";
 import { MARK_NAME_LENGTH_MAX } from "../../call/parse_command.ts";
 import type { WebsocketSpec } from "../../route/route.ts";
 import { MediaStreamWriter, parseStreamMessage } from "../../twilio/media_stream.ts";
-import { callSid, sidOf } from "../../twilio/sids.ts";
+import { callSid, newSid } from "../../twilio/sids.ts";
 import { Refusals } from "../command_text.ts";
 import type { MediaProtocol, MediaProtocolOptions, MediaSink, Wire } from "./media_protocol.ts";
 
 const TWILIO_RATE: Hertz = 8000;
-
-const STREAM_ID_BYTES = 16;
 
 /** What every message begins with: `{`. */
 const BRACE = 0x7b;
@@ -74,10 +72,10 @@ export class TwilioProtocol implements MediaProtocol {
   }
 
   begin({ call }: StartEvent): void {
-    const { spec, streamSid } = this.#options;
+    const { spec, streamSid, random } = this.#options;
     const isFirst = this.#writer === undefined;
     const writer = new MediaStreamWriter({
-      streamSid: isFirst && streamSid !== undefined ? streamSid : this.#newSid(),
+      streamSid: isFirst && streamSid !== undefined ? streamSid : newSid("MZ", random),
       callSid: callSid(call.id),
       accountSid: spec.account_sid,
       parameters: spec.parameters,
@@ -147,12 +145,6 @@ export class TwilioProtocol implements MediaProtocol {
 
   end(): void {
     this.#refusals.end();
-  }
-
-  #newSid(): string {
-    const id = new Uint8Array(STREAM_ID_BYTES);
-    this.#options.random.fill(id);
-    return sidOf("MZ", id);
   }
 
   #receiveMedia(payload: Uint8Array): void {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isSameText } from "../../base/same_text.ts";
 import type { Hash, HashName } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
@@ -17,7 +18,7 @@ import { SipParseError } from "../message/parse_error.ts";
 import { type AuthParameter, serializeAuthValue } from "./auth_value.ts";
 import { digestResponse, secretKey } from "./digest.ts";
 import { type DigestAnswer, findAnswer, isForRequest } from "./digest_answer.ts";
-import { type NonceFacts, NonceMint, sameDigits } from "./nonce.ts";
+import { type NonceFacts, NonceMint } from "./nonce.ts";
 import { NonceCounts } from "./nonce_counts.ts";
 
 /**
@@ -147,7 +148,7 @@ export class DigestServer {
     const key = this.#key(username, secret ?? this.#nobody, hash);
     const quality = { nc, cnonce };
     const expected = digestResponse(this.#hash, hash, { key, nonce, method, uri, quality });
-    return sameDigits(response, expected) && secret !== undefined;
+    return isSameText(response, expected) && secret !== undefined;
   }
 
   #key(username: string, secret: DigestSecret, hash: HashName): string {

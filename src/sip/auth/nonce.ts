@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isSameText } from "../../base/same_text.ts";
 import type { Hash } from "../../base/hash.ts";
 import { randomHex, type RandomSource } from "../../base/random.ts";
 import type { Millis } from "../../base/units.ts";
@@ -63,7 +64,7 @@ export class NonceMint {
   /** Examines a nonce from the wire. */
   examine(nonce: string, source: string, now: Millis): NonceFacts {
     const signed = nonce.slice(0, SIGNED_DIGITS);
-    if (!NONCE.test(nonce) || !sameDigits(nonce.slice(SIGNED_DIGITS), this.#proof(signed))) {
+    if (!NONCE.test(nonce) || !isSameText(nonce.slice(SIGNED_DIGITS), this.#proof(signed))) {
       return { state: "foreign", madeAt: -Infinity, isFromSource: false };
     }
     const stamp = nonce.slice(0, STAMP_DIGITS);
@@ -89,18 +90,4 @@ export class NonceMint {
 function timeOf(now: Millis): number {
   const time = Math.floor(now) % TIME_RANGE;
   return time < 0 ? time + TIME_RANGE : time;
-}
-
-/**
- * Compares hexadecimal texts in a time that does not tell where they differ.
- *
- * @param given From the wire, in lower case.
- */
-export function sameDigits(given: string, expected: string): boolean {
-  let difference = given.length ^ expected.length;
-  for (let at = 0; at < expected.length; at++) {
-    // charCodeAt gives NaN behind the end, which counts as 0
-    difference |= given.charCodeAt(at) ^ expected.charCodeAt(at);
-  }
-  return difference === 0;
 }
