@@ -8,32 +8,19 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
+import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { ProgramLines } from "../support/program_lines.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A program of an example, and what it has written. */
-export class ExampleServer {
-  readonly lines: string[] = [];
-  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
-
-  private constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
-    this.#process = Bun.spawn([...command], {
-      cwd: ROOT,
-      env: { ...process.env as Record<string, string>, ...env, PORT: "0" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    void this.#read();
-  }
-
+/** A server of an example, and what it has written. */
+export class ExampleServer extends ProgramLines {
   /** Starts it at any port; resolves when it listens. */
   static async start(
     command: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Promise<ExampleServer> {
-    const server = new ExampleServer(command, env);
+    const server = new ExampleServer(command, { ...env, PORT: "0" });
     await server.says(/^listening on http:/);
     return server;
   }
@@ -41,30 +28,6 @@ export class ExampleServer {
   /** Such as `http://127.0.0.1:8787`. */
   get url(): string {
     return this.lines[0]?.replace("listening on ", "") ?? "";
-  }
-
-  /** Resolves when it has written such a line. */
-  async says(line: RegExp, timeoutMs = 10_000): Promise<void> {
-    await until(
-      () => this.lines.some((each) => line.test(each)),
-      timeoutMs,
-      () => `${line} is not in ${this.lines.join("\n")}`,
-    );
-  }
-
-  async close(): Promise<void> {
-    this.#process.kill();
-    await this.#process.exited;
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const bytes of this.#process.stdout) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      this.lines.push(...lines);
-    }
   }
 }
 

@@ -2,13 +2,14 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { levelOf, tone } from "../../src/audio/tone.ts";
+import { tone } from "../../src/audio/tone.ts";
 import { serializeWav } from "../../src/audio/wav.ts";
 import { speech } from "../audio/sounds.ts";
 import { WebStub } from "../handler/webhook/rig.ts";
 import { startWsServer, type WsServer } from "../handler/websocket/ws_server.ts";
 import { callRoom, RATE } from "../support/caller.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
+import { heardMs } from "../support/heard_tone.ts";
 
 /** What bots say, what is played while they are awaited, and what is played after them. */
 const JINGLE = tone(700, 400, RATE);
@@ -60,28 +61,8 @@ function bytesOf(samples: Int16Array): Uint8Array {
   return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
 }
 
-/** How long a tone of that many Hz was heard. */
-function heardMs(heard: Int16Array, frequency: number): number {
-  const frame = RATE / 50;
-  let frames = 0;
-  for (let at = 0; at + frame <= heard.length; at += frame) {
-    const piece = heard.subarray(at, at + frame);
-    if (levelOf(piece) > -40 && shareOf(piece, frequency) > 0.5) frames++;
-  }
-  return frames * 20;
-}
-
-/** Share of the power that lies at a frequency, by the algorithm of Goertzel. */
-function shareOf(samples: Int16Array, frequency: number): number {
-  const [sums, power] = [{ real: 0, imaginary: 0 }, { all: 0 }];
-  for (const [index, sample] of samples.entries()) {
-    const angle = 2 * Math.PI * frequency * index / RATE;
-    sums.real += sample * Math.cos(angle);
-    sums.imaginary += sample * Math.sin(angle);
-    power.all += sample * sample;
-  }
-  return 2 * (sums.real ** 2 + sums.imaginary ** 2) / samples.length / power.all;
-}
+/** A tone that fades counts to its end. */
+const FADED = -40;
 
 const MARK = JSON.stringify({ command: "mark", name: "said" });
 
@@ -100,8 +81,8 @@ describe("a caller whose bot is lost", () => {
     bot.peers[0]?.socket.terminate();
     const result = await calling;
     expect(result.endedBy).toBe("callee");
-    expect(heardMs(result.heard, 700)).toBeGreaterThan(300);
-    expect(heardMs(result.heard, 440)).toBeGreaterThan(200);
+    expect(heardMs(result.heard, 700, FADED)).toBeGreaterThan(300);
+    expect(heardMs(result.heard, 440, FADED)).toBeGreaterThan(200);
     const quiet = `Nothing was heard for 600ms while it waited for ${bot.url.slice(0, -1)}`;
     expect(server.logs).toContain(`Handler failed: ${quiet}; on_error goes on with play`);
     await server.idle();
@@ -134,8 +115,8 @@ describe("a caller whose bot is lost", () => {
     bot.peers[1]?.socket.close(1000);
     const result = await calling;
     const [record] = await server.ended(1);
-    expect(heardMs(result.heard, 700)).toBeGreaterThan(600);
-    const prompted = heardMs(result.heard, 1000);
+    expect(heardMs(result.heard, 700, FADED)).toBeGreaterThan(600);
+    const prompted = heardMs(result.heard, 1000, FADED);
     expect(prompted).toBeGreaterThan(1000);
     expect(prompted).toBeLessThan(1900);
     expect(bot.peers[1]?.events("mark")).toEqual([
@@ -165,7 +146,7 @@ describe("a caller whose bot is lost", () => {
     const result = await calling;
     const [record] = await server.ended(1);
     expect(record).toMatchObject({ cause: "handler_failed", statistics: { played_ms: 400 } });
-    expect(heardMs(result.heard, 1000)).toBeGreaterThan(500);
+    expect(heardMs(result.heard, 1000, FADED)).toBeGreaterThan(500);
     await server.idle();
   });
 });
@@ -189,7 +170,7 @@ describe("a caller whose web server is slow", () => {
     });
     const result = await callRoom(server.udp, "slow", { linger: 60_000 });
     const [record] = await server.ended(1);
-    const prompted = heardMs(result.heard, 1000);
+    const prompted = heardMs(result.heard, 1000, FADED);
     expect(prompted).toBeGreaterThan(500);
     expect(prompted).toBeLessThan(1200);
     expect(record?.statistics).toMatchObject({ played_ms: 300, dropped_ms: 0 });
@@ -222,7 +203,7 @@ describe("a caller of a handler that takes over", () => {
     });
     open.push({ close: () => server.stop() });
     const result = await callRoom(server.udp, "starts", { linger: 60_000 });
-    expect(heardMs(result.heard, 440)).toBeGreaterThan(200);
+    expect(heardMs(result.heard, 440, FADED)).toBeGreaterThan(200);
     expect(result.durationMs).toBeLessThan(4000);
     expect(server.logs.some((line) => line.includes("Nothing was heard for 600ms"))).toBe(true);
     await server.idle();

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { fileURLToPath } from "node:url";
 import { levelOf, tone } from "../../src/audio/tone.ts";
 import { callRoom, RATE } from "../support/caller.ts";
-import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { ProgramLines } from "../support/program_lines.ts";
 
 /** The greeting of the stand-in, and what the caller says. */
 const GREETING_MS = 1600;
@@ -13,50 +11,14 @@ const VOICE = 1300;
 /** How late a busy machine may be. */
 const SLACK_MS = 100;
 
-/** A program of the example, and what it has written. */
-class Program {
-  readonly lines: string[] = [];
-  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
+/** The URL that a program of the example listens on. */
+async function urlOf(program: ProgramLines): Promise<string> {
+  return (await program.says(/ws:\S+/, 5000))[0];
+}
 
-  constructor(file: string, env: Readonly<Record<string, string>>) {
-    this.#process = Bun.spawn([process.execPath, `examples/realtime-bot/${file}`], {
-      cwd: ROOT,
-      env: { ...process.env as Record<string, string>, ...env },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    void this.#read();
-  }
-
-  /** Resolves with the URL that it listens on. */
-  async url(): Promise<string> {
-    const find = () => /ws:\S+/.exec(this.lines.join("\n"))?.[0];
-    await until(() => find() !== undefined, 5000, () => `It says ${this.lines.join("\n")}`);
-    return find() as string;
-  }
-
-  /** Resolves with a number out of a line. */
-  async number(line: RegExp): Promise<number> {
-    const find = () => line.exec(this.lines.join("\n"))?.[1];
-    await until(() => find() !== undefined, 3000, () => `It says ${this.lines.join("\n")}`);
-    return Number(find());
-  }
-
-  async close(): Promise<void> {
-    this.#process.kill();
-    await this.#process.exited;
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const bytes of this.#process.stdout) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      this.lines.push(...lines);
-    }
-  }
+/** A number out of a line. */
+async function numberOf(program: ProgramLines, line: RegExp): Promise<number> {
+  return Number((await program.says(line, 3000))[1]);
 }
 
 /** How long there is sound of the caller's own pitch, or of any other. */
@@ -87,13 +49,16 @@ function sound(before: number, word: number, after: number): Int16Array {
 }
 
 describe("examples/realtime-bot", () => {
-  const programs: Program[] = [];
+  const programs: ProgramLines[] = [];
   let server: RunningGateway;
 
-  async function start(file: string, env: Readonly<Record<string, string>>): Promise<Program> {
-    const program = new Program(file, env);
+  async function start(
+    file: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<ProgramLines> {
+    const program = new ProgramLines([process.execPath, `examples/realtime-bot/${file}`], env);
     programs.push(program);
-    await program.url();
+    await urlOf(program);
     return program;
   }
 
@@ -101,13 +66,13 @@ describe("examples/realtime-bot", () => {
     const model = await start("realtime_stand_in.ts", { REALTIME_PORT: "0" });
     const bot = await start("bot.ts", {
       BOT_PORT: "0",
-      OPENAI_REALTIME_URL: await model.url(),
+      OPENAI_REALTIME_URL: await urlOf(model),
     });
     server = await startGateway({
       routes: [{
         name: "realtime-bot",
         websocket: {
-          url: await bot.url(),
+          url: await urlOf(bot),
           protocol: "twilio",
           parameters: { caller: "{from.user}" },
         },
@@ -133,9 +98,9 @@ describe("examples/realtime-bot", () => {
     const greeted = heardMs(heard, false);
     expect(greeted).toBeLessThan(1100);
     expect(heardMs(heard, true)).toBeGreaterThan(300);
-    const [model, bot] = programs as [Program, Program];
-    const told = await model.number(/was heard for (\d+) ms/);
-    expect(await bot.number(/Interrupted: (\d+) of 1600 ms/)).toBe(told);
+    const [model, bot] = programs as [ProgramLines, ProgramLines];
+    const told = await numberOf(model, /was heard for (\d+) ms/);
+    expect(await numberOf(bot, /Interrupted: (\d+) of 1600 ms/)).toBe(told);
     // Whole pieces of 100 ms have come back
     expect(greeted - told).toBeGreaterThan(-SLACK_MS);
     expect(greeted - told).toBeLessThan(100 + SLACK_MS);

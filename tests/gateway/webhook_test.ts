@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import twilio from "twilio";
-import { levelOf, tone } from "../../src/audio/tone.ts";
+import { tone } from "../../src/audio/tone.ts";
 import { parseWav, serializeWav } from "../../src/audio/wav.ts";
 import { speech } from "../audio/sounds.ts";
 import { type Answer, WebStub } from "../handler/webhook/rig.ts";
 import { callRoom } from "../support/caller.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
+import { heardMs } from "../support/heard_tone.ts";
 
 const RATE = 8000;
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
@@ -55,32 +56,6 @@ function serve(answer: Answer): WebStub {
   const web = new WebStub(answer);
   open.push(web);
   return web;
-}
-
-/** How long a tone of that frequency was heard. */
-function heardMs(heard: Int16Array, frequency: number): number {
-  const frame = RATE / 50;
-  let frames = 0;
-  for (let at = 0; at + frame <= heard.length; at += frame) {
-    const piece = heard.subarray(at, at + frame);
-    const ofTone = strengthOf(piece, frequency);
-    if (levelOf(piece) > -30 && ofTone > 0.5) frames++;
-  }
-  return frames * 20;
-}
-
-/** Share of the power that lies at a frequency (Goertzel). */
-function strengthOf(samples: Int16Array, frequency: number): number {
-  let real = 0;
-  let imaginary = 0;
-  let power = 0;
-  for (const [index, sample] of samples.entries()) {
-    const angle = 2 * Math.PI * frequency * index / RATE;
-    real += sample * Math.cos(angle);
-    imaginary += sample * Math.sin(angle);
-    power += sample * sample;
-  }
-  return power === 0 ? 0 : 2 * (real ** 2 + imaginary ** 2) / samples.length / power;
 }
 
 const GATHER = { action: "gather", input: ["dtmf"], digits: 1, timeout_ms: 5000 };

@@ -10,12 +10,12 @@ import {
   CODEC_ROWS,
   type CodecRow,
   expectEcho,
-  expectStretchedEcho,
   expectWhole,
   SOUND_MS,
   soundOf,
   WIDEBAND_RATE,
 } from "./codec_rows.ts";
+import { baresipEcho, linphoneEcho } from "./echo_calls.ts";
 import type { LinphoneCodec } from "./linphone.ts";
 import { laterCorrelations, PhoneRig } from "./phone_rig.ts";
 import { sweep, widebandShare } from "./sound.ts";
@@ -71,14 +71,8 @@ describe("baresip calls the gateway", () => {
     const bands = isWideband ? "all of what it says, above 4 kHz too" : "what it says";
     peerTest(`with ${codec}, a handler of 16 kHz: hears ${bands}`, ["baresip"], async () => {
       const server = await startGateway();
-      const rate = baresipRate(codec);
-      const phone = await rig.baresip({ codec, sound: soundOf(row, rate) });
-      await phone.command("dial", `sip:wide@${server.udp}`);
-      await phone.event("CALL_CLOSED");
-      expectEcho(row, { ...await phone.finish(), rate });
-      const [record] = await server.ended(1);
-      expectWhole(record, row);
-      expect(record?.statistics.packets_refused).toBe(0);
+      const record = await baresipEcho(rig, server, { row });
+      expect(record.statistics.packets_refused).toBe(0);
       await server.idle();
     });
   }
@@ -106,17 +100,7 @@ describe("Linphone calls the gateway", () => {
     const row = rowOf(codec);
     peerTest(`with ${codec}: hears what it says`, ["linphone"], async () => {
       const server = await startGateway();
-      const rate = WIDEBAND_RATE;
-      const sound = soundOf(row, rate);
-      const phone = await rig.linphone({ codec, sound, rate });
-      phone.command(`call sip:wide@${server.udp}`);
-      await phone.says(/Media streams established/);
-      await Bun.sleep(2500);
-      phone.command("terminate");
-      const [record] = await server.ended(1);
-      const heard = await phone.finish();
-      expectWhole(record, row);
-      expectStretchedEcho(row, { sent: sound, heard, rate });
+      await linphoneEcho(rig, server, { row, codec });
       await server.idle();
     }, { retries: 2 });
   }

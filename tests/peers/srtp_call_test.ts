@@ -2,15 +2,8 @@ import { afterEach, beforeEach, describe, expect } from "bun:test";
 import type { RunningGateway } from "../support/gateway.ts";
 import { peerTest } from "../support/peers.ts";
 import { baresipRate } from "./baresip.ts";
-import {
-  ALL_CODECS,
-  CODEC_ROWS,
-  expectEcho,
-  expectStretchedEcho,
-  expectWhole,
-  soundOf,
-  WIDEBAND_RATE,
-} from "./codec_rows.ts";
+import { ALL_CODECS, CODEC_ROWS, WIDEBAND_RATE } from "./codec_rows.ts";
+import { baresipEcho, linphoneEcho } from "./echo_calls.ts";
 import type { LinphoneCodec, LinphoneSuite } from "./linphone.ts";
 import { PhoneRig } from "./phone_rig.ts";
 import { sweep } from "./sound.ts";
@@ -52,14 +45,8 @@ describe("baresip calls the gateway with RTP/SAVP, RFC 4568", () => {
     const { codec } = row;
     peerTest(`with ${codec}: hears what it says`, ["baresip"], async () => {
       const server = await startGateway();
-      const rate = baresipRate(codec);
-      const phone = await rig.baresip({ codec, sound: soundOf(row, rate), srtp: true });
-      await phone.command("dial", `sip:wide@${server.udp}`);
-      await phone.event("CALL_CLOSED");
-      expectEcho(row, { ...await phone.finish(), rate });
-      const [record] = await server.ended(1);
-      expectWhole(record, row);
-      expect(record?.statistics.packets_refused).toBe(0);
+      const record = await baresipEcho(rig, server, { row, srtp: true });
+      expect(record.statistics.packets_refused).toBe(0);
       await server.idle();
     });
   }
@@ -106,18 +93,8 @@ describe("Linphone calls the gateway with RTP/SAVP, RFC 4568", () => {
     const row = CODEC_ROWS.find((other) => other.codec === codec) as (typeof CODEC_ROWS)[number];
     peerTest(`with ${codec} under ${suite}`, ["linphone"], async () => {
       const server = await startGateway();
-      const rate = WIDEBAND_RATE;
-      const sound = soundOf(row, rate);
-      const phone = await rig.linphone({ codec, suite, sound, rate });
-      phone.command(`call sip:wide@${server.udp}`);
-      await phone.says(/Media streams established/);
-      await Bun.sleep(2500);
-      phone.command("terminate");
-      const [record] = await server.ended(1);
-      const heard = await phone.finish();
-      expectWhole(record, row);
-      expectStretchedEcho(row, { sent: sound, heard, rate });
-      expect(record?.statistics.packets_refused).toBeLessThanOrEqual(STUN_PACKETS);
+      const record = await linphoneEcho(rig, server, { row, codec, suite });
+      expect(record.statistics.packets_refused).toBeLessThanOrEqual(STUN_PACKETS);
       await server.idle();
     }, { retries: 2 });
   }

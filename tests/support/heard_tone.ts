@@ -10,15 +10,16 @@ import { RATE } from "./caller.ts";
 /** Samples of 20 ms. */
 const FRAME = RATE / 50;
 
-/** What is quieter is silence, in dBov. */
-const LEVEL_MIN = -30;
-
-/** Milliseconds in which a tone of that frequency was heard, and little else. */
-export function heardMs(heard: Int16Array, frequency: number): number {
+/**
+ * Milliseconds in which a tone of that frequency was heard, and little else.
+ *
+ * @param levelMin What is quieter is silence, in dBov.
+ */
+export function heardMs(heard: Int16Array, frequency: number, levelMin = -30): number {
   let frames = 0;
   for (let at = 0; at + FRAME <= heard.length; at += FRAME) {
     const piece = heard.subarray(at, at + FRAME);
-    if (levelOf(piece) > LEVEL_MIN && shareOf(piece, frequency) > 0.5) frames++;
+    if (levelOf(piece) > levelMin && shareOf(piece, frequency) > 0.5) frames++;
   }
   return frames * 20;
 }
