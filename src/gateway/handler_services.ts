@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Api } from "../api/api.ts";
+import type { Api } from "../api/api.ts";
 import { formatSocketAddress } from "../base/socket_address.ts";
 import type { Config } from "../config/schema.ts";
 import type { ApiConfig } from "../config/schema_services.ts";
@@ -108,6 +108,8 @@ export class HandlerServices {
 
   async #serve(config: ApiConfig): Promise<void> {
     const { runtime, observer, health } = this.#options;
+    // Loaded by those alone who have one
+    const { Api } = await import("../api/api.ts");
     const links = () => this.#links as RecordingLinks;
     const api = new Api({
       config,
