@@ -55,7 +55,8 @@ export async function startGateway(given: GatewayConfig): Promise<RunningGateway
     routes: given.routes,
     sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], ...given.sip },
     rtp: { ports: `${first}-${first + 399}`, ...given.rtp },
-    limits: { calls_per_second: 1000, ...given.limits },
+    // Tests share one loop, and refuse nobody because it is late
+    limits: { calls_per_second: 1000, lag: "0s", ...given.limits },
     registrations: given.registrations ?? [],
     trunks: given.trunks ?? {},
     speech: given.speech ?? {},
