@@ -17,7 +17,7 @@ export function randomHex(random: RandomSource, byteCount: number): string {
   const bytes = new Uint8Array(byteCount);
   random.fill(bytes);
   let text = "";
-  for (const byte of bytes) text += hexByte(byte);
+  for (let index = 0; index < byteCount; index++) text += HEX_BYTES[bytes[index] as number];
   return text;
 }
 
@@ -31,11 +31,15 @@ export function hexByte(byte: number): string {
   return HEX_BYTES[byte & 0xff] as string;
 }
 
+/** What is drawn for one number. */
+const DRAWN = new Uint8Array(4);
+
 /** Draws an unsigned integer of 32 bits. */
 export function randomUint32(random: RandomSource): number {
-  const bytes = new Uint8Array(4);
-  random.fill(bytes);
-  return new DataView(bytes.buffer).getUint32(0);
+  random.fill(DRAWN);
+  let value = 0;
+  for (let index = 0; index < 4; index++) value = (value << 8) | (DRAWN[index] as number);
+  return value >>> 0;
 }
 
 /** Draws an unsigned integer of 16 bits. */

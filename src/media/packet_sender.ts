@@ -23,17 +23,23 @@ export const SRTP_OVERHEAD_MAX = 32;
 /** The longest frame that is sent at all, of 60 ms of 16 bits at 48 kHz. */
 const PAYLOAD_BYTES_MAX = 60 * 48 * 2;
 
+/**
+ * The packet that is made just now, of whichever call: it has left before the next one is made. One
+ * for each call would be out of the processor's caches whenever it is needed.
+ */
+const PACKET = new Uint8Array(RTP_HEADER_BYTES + PAYLOAD_BYTES_MAX + SRTP_OVERHEAD_MAX);
+const ROOM = PACKET.subarray(0, RTP_HEADER_BYTES + PAYLOAD_BYTES_MAX);
+
 /** Numbers and sends packets. Hot path: allocates only when the length of packets changes. */
 export class PacketSender {
   /**
-   * Where the payload is to be put, from {@linkcode RTP_HEADER_BYTES} on, before
+   * Where the payload is to be put, from {@linkcode RTP_HEADER_BYTES} on, right before
    * {@linkcode PacketSender.send}. Without the bytes that are left for SRTP.
    */
-  readonly room: Uint8Array;
+  readonly room = ROOM;
   readonly #sink: Pick<MediaSink, "packet">;
   readonly #header = emptyRtpHeader();
-  readonly #packet: Uint8Array;
-  #view: Uint8Array;
+  #view = ROOM;
   /** Port 0 stands for nowhere. */
   #port = 0;
   #address = "";
@@ -42,10 +48,6 @@ export class PacketSender {
 
   constructor(random: RandomSource, sink: Pick<MediaSink, "packet">) {
     this.#sink = sink;
-    const bytes = RTP_HEADER_BYTES + PAYLOAD_BYTES_MAX;
-    this.#packet = new Uint8Array(bytes + SRTP_OVERHEAD_MAX);
-    this.room = this.#packet.subarray(0, bytes);
-    this.#view = this.room;
     // §5.1: SSRC and first sequence number are random. RFC 3711 §3.3.1: below 2^15, so that no
     // early loss hides the first cycle from the peer.
     this.#header.ssrc = randomUint32(random);
@@ -80,7 +82,7 @@ export class PacketSender {
 
   /**
    * Sends what lies in the room. `bytes` that the sink gets is a view of a buffer with
-   * {@linkcode SRTP_OVERHEAD_MAX} free bytes behind it, used again for the next packet.
+   * {@linkcode SRTP_OVERHEAD_MAX} free bytes behind it, used again for the next packet of any call.
    */
   send(
     payloadBytes: number,
@@ -93,12 +95,12 @@ export class PacketSender {
     header.payloadType = payloadType;
     header.timestamp = timestamp;
     header.marker = marker;
-    writeRtpHeader(this.#packet, header);
+    writeRtpHeader(PACKET, header);
     header.sequenceNumber = (header.sequenceNumber + 1) & 0xffff;
     this.#count++;
     this.#lastAt = now;
     const length = RTP_HEADER_BYTES + payloadBytes;
-    if (this.#view.length !== length) this.#view = this.#packet.subarray(0, length);
+    if (this.#view.length !== length) this.#view = PACKET.subarray(0, length);
     this.#sink.packet(this.#view, this.#port, this.#address);
   }
 }

@@ -16,15 +16,14 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import { RESAMPLING_SLACK } from "./frame_decoder.ts";
 import type { MediaSink } from "./media_contract.ts";
 import { FILL_MS, PlayoutTimeline } from "./playout_timeline.ts";
+import { SoundRoom } from "./sound_room.ts";
+
+/** What was decoded, and what is made up beside it. */
+const DECODED = new SoundRoom();
+const MADE = new SoundRoom();
 
 /** The end of one receive path. Hot path: a frame of the usual length allocates nothing. */
 export class Playout {
-  #samples = new Int16Array(0);
-  /** Of the length played last: as samples, and as they lie in memory. */
-  #frame = this.#samples;
-  #view = new Uint8Array(0);
-  readonly #made: Int16Array;
-  readonly #madeBytes: Uint8Array;
   readonly #sink: Pick<MediaSink, "audio">;
   readonly #rate: Hertz;
   readonly #timeline: PlayoutTimeline;
@@ -57,22 +56,18 @@ export class Playout {
     this.#concealment = new Concealment(sampleRate);
     this.#samplesPerMs = sampleRate / 1000;
     this.#fill = Math.round(FILL_MS * this.#samplesPerMs);
-    this.#made = new Int16Array(this.#fill + RESAMPLING_SLACK);
-    this.#madeBytes = new Uint8Array(this.#made.buffer, 0, this.#fill * 2);
+    MADE.reserve(this.#fill + RESAMPLING_SLACK);
     this.makeRoom(samplesMax);
   }
 
-  /** Where decoded audio is put, for {@linkcode play}. */
+  /** Where decoded audio is put, for {@linkcode play}; other calls put theirs there, too. */
   get samples(): Int16Array {
-    return this.#samples;
+    return DECODED.samples;
   }
 
   /** Packets may hold up to so many samples from here on. */
   makeRoom(samplesMax: Samples): void {
-    const room = samplesMax + Math.ceil(STRETCH_MS_MAX * this.#samplesPerMs);
-    if (room <= this.#samples.length) return;
-    this.#samples = new Int16Array(room);
-    this.#cut(this.#fill);
+    DECODED.reserve(samplesMax + Math.ceil(STRETCH_MS_MAX * this.#samplesPerMs));
   }
 
   /** How far the handler's audio is behind the clock; negative when it is ahead. */
@@ -92,12 +87,12 @@ export class Playout {
 
   /** Plays the first `count` of {@linkcode samples}, joined to what was made up before. */
   play(count: Samples): void {
-    if (this.#frame.length !== count) this.#cut(count);
-    this.#concealment.good(this.#frame, count);
+    const { samples, bytes } = DECODED.cut(count);
+    this.#concealment.good(samples, count);
     this.#noisy = false;
     if (this.#stopped) return;
     this.#timeline.advance(count);
-    this.#sink.audio(this.#view);
+    this.#sink.audio(bytes);
   }
 
   /** What is in {@linkcode samples} is left out; what follows is joined to what was before it. */
@@ -107,7 +102,7 @@ export class Playout {
 
   /** Tells whether the first `count` of {@linkcode samples} hold nothing that would be missed. */
   isQuiet(count: Samples): boolean {
-    return isQuiet(this.#samples, count);
+    return isQuiet(DECODED.samples, count);
   }
 
   /**
@@ -117,7 +112,7 @@ export class Playout {
    */
   stretch(count: Samples, to: "longer" | "shorter"): Samples {
     this.#stretch ??= new TimeStretch(this.#rate);
-    const samples = this.#samples;
+    const { samples } = DECODED;
     const stretched = to === "longer"
       ? this.#stretch.lengthen(samples, count)
       : this.#stretch.shorten(samples, count);
@@ -144,7 +139,7 @@ export class Playout {
       left = last;
     }
     if (left === 0 || this.#stopped) return;
-    const recovered = decoder.recover(payload, offset, length, this.#samples, left);
+    const recovered = decoder.recover(payload, offset, length, DECODED.samples, left);
     if (recovered > 0) {
       this.#recovered += recovered;
       this.play(recovered);
@@ -165,9 +160,9 @@ export class Playout {
     for (let left = made; left > 0 && !this.#stopped; left -= this.#fill) {
       const count = Math.min(left, this.#fill);
       if (decoder.conceals) {
-        decoder.conceal(this.#made, count);
-        this.#concealment.fade(this.#made, count);
-      } else this.#concealment.conceal(this.#made, count);
+        decoder.conceal(MADE.samples, count);
+        this.#concealment.fade(MADE.samples, count);
+      } else this.#concealment.conceal(MADE.samples, count);
       this.#playMade(count);
     }
     this.#concealed += made;
@@ -180,9 +175,9 @@ export class Playout {
     let isFirst = true;
     for (let left = samples; left > 0 && !this.#stopped; left -= this.#fill) {
       const count = Math.min(left, this.#fill);
-      if (this.#noisy) this.#noise?.fill(this.#made, count);
-      else this.#made.fill(0);
-      if (isFirst) this.#concealment.end(this.#made, count);
+      if (this.#noisy) this.#noise?.fill(MADE.samples, count);
+      else MADE.samples.fill(0, 0, count);
+      if (isFirst) this.#concealment.end(MADE.samples, count);
       isFirst = false;
       this.#playMade(count);
     }
@@ -234,19 +229,9 @@ export class Playout {
     return this.#stretched / this.#samplesPerMs;
   }
 
-  /**
-   * Samples are handed over as they lie in memory: every machine that our runtimes know is
-   * little-endian.
-   */
-  #cut(count: Samples): void {
-    this.#frame = this.#samples.subarray(0, count);
-    this.#view = new Uint8Array(this.#samples.buffer, 0, count * 2);
-  }
-
   #playMade(count: Samples): void {
     if (this.#stopped) return;
     this.#timeline.advance(count);
-    const bytes = this.#madeBytes;
-    this.#sink.audio(count === this.#fill ? bytes : bytes.subarray(0, count * 2));
+    this.#sink.audio(MADE.cut(count).bytes);
   }
 }

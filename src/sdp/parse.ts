@@ -61,7 +61,7 @@ export function parseSessionDescription(body: Uint8Array | string): SessionDescr
   if (body.length > SDP_LENGTH_MAX) {
     fail(`Session description exceeds ${SDP_LENGTH_MAX} bytes`, NOWHERE);
   }
-  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  const text = typeof body === "string" ? body : decoder.decode(body);
   const lines = splitLines(text);
   const [first] = lines;
   if (first === undefined) fail("Session description is empty", NOWHERE);
@@ -85,6 +85,10 @@ interface Place {
   readonly offset: number;
 }
 
+const decoder = new TextDecoder();
+const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
+
 const NOWHERE: Place = { line: 0, offset: 0 };
 
 /** A line, and where it stands. */
@@ -94,18 +98,32 @@ interface PlacedLine extends Place, SdpLine {}
 function splitLines(text: string): PlacedLine[] {
   const lines: PlacedLine[] = [];
   let line = 0;
-  // §5 ends lines with CRLF and asks parsers to take LF. A lone CR ends one as well, so that no
-  // value ever holds a character that would start a line when it is written again.
-  for (const match of text.matchAll(/[^\r\n]*(?:\r\n|\r|\n|$)/g)) {
+  let end = 0;
+  for (let offset = 0; offset < text.length; offset = end) {
     line++;
-    const content = match[0].trimEnd();
+    end = lineEnd(text, offset);
+    const content = text.slice(offset, end).trimEnd();
+    end += text.startsWith("\r\n", end) ? 2 : 1;
     if (content === "") continue;
-    const place = { line, offset: match.index };
-    if (line > SDP_LINES_MAX) fail(`More than ${SDP_LINES_MAX} lines`, place);
-    if (content[1] !== "=") fail(`Line ${quote(content)} is not of the form "x=value"`, place);
-    lines.push({ ...place, type: content[0]!, value: content.slice(2).trim() });
+    if (line > SDP_LINES_MAX) fail(`More than ${SDP_LINES_MAX} lines`, { line, offset });
+    if (content[1] !== "=") {
+      fail(`Line ${quote(content)} is not of the form "x=value"`, { line, offset });
+    }
+    lines.push({ line, offset, type: content[0]!, value: content.slice(2).trim() });
   }
   return lines;
+}
+
+/**
+ * Where a line ends. §5 ends lines with CRLF and asks parsers to take LF. A lone CR ends one as well, so that no value
+ * ever holds a character that would start a line when it is written again.
+ */
+function lineEnd(text: string, from: number): number {
+  for (let index = from; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === CARRIAGE_RETURN || code === LINE_FEED) return index;
+  }
+  return text.length;
 }
 
 /**
