@@ -151,7 +151,10 @@ describe("voicegw serve", () => {
     await server.says(/"ladder":/);
     const [line, ...more] = linesOf(server).filter((one) => "ladder" in one);
     expect(more).toEqual([]);
-    expect(line).toMatchObject({
+    // An ACK that a busy machine holds up has the 486 repeated
+    const once = (line?.["ladder"] as { message: string }[])
+      .filter(({ message }) => !message.endsWith("again"));
+    expect({ ...line, ladder: once }).toMatchObject({
       message: "Ladder",
       call_id: call.callId,
       from: "raw",

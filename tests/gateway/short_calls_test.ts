@@ -20,7 +20,7 @@ describe(`${CALLS} short calls at ${CALLS_A_SECOND} a second`, () => {
     });
     const place = (index: number) => {
       const room = index % 10 === 9 ? "busy" : index % 3 === 0 ? "exec" : "echo";
-      const duration = 100 + (index * 37) % 200;
+      const duration = 300 + (index * 37) % 200;
       return callRoom(server.udp, room, { duration });
     };
     await place(0);
