@@ -59,7 +59,7 @@ describe("announcements in a call", () => {
     const say = send({ command: "say", text: "Hello" });
     const forever = send({ command: "play", file: high, loop: true });
     const handlers: Readonly<Record<string, string>> = {
-      order: `cat "$1"; ${play} sleep 0.1; cat "$1"; ${say} ${mark("said")} sleep 0.9; exit 0`,
+      order: `cat "$1"; ${play} sleep 0.25; cat "$1"; ${say} ${mark("said")} sleep 0.9; exit 0`,
       last: `${play} exit 0`,
       url: `${send({ command: "play", url: `${url}/high.wav` })} exit 0`,
       broken: `${send({ command: "play", file: "/nowhere.wav" })} ${
