@@ -18,7 +18,7 @@ export interface PeerTestOptions {
   readonly isConcurrent?: boolean;
   /**
    * How often it may be tried again: programs that play in real time suffer on a busy machine.
-   * Default: once.
+   * Default: twice.
    */
   readonly retries?: number;
 }
@@ -37,7 +37,7 @@ export function peerTest(
   body: () => Promise<void> | void,
   options: number | PeerTestOptions = {},
 ): void {
-  const { timeoutMs: timeout = TIMEOUT_MS, isConcurrent = false, retries: retry = 1 } =
+  const { timeoutMs: timeout = TIMEOUT_MS, isConcurrent = false, retries: retry = 2 } =
     typeof options === "number" ? { timeoutMs: options } : options;
   const missing = missingPeers(peers);
   if (missing.length === 0) {
