@@ -13,5 +13,6 @@ describe("voicegw demo", () => {
     const echo = /^ +Echo +yes: what we sent came back, (\d+\.\d) % alike$/m.exec(stdout);
     // Exact but for the mu-law: less would mean that the echo has holes
     expect(Number(echo?.[1])).toBeGreaterThan(95);
-  });
+    // In real time, which a busy machine may not have
+  }, { retry: 2 });
 });
