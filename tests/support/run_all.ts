@@ -58,8 +58,7 @@ async function run(
   if (options.isInView) console.log(`\n== ${name}`);
   const log = Bun.file(`${options.report}.log`);
   const output = options.isInView ? "inherit" : log;
-  const nice = options.isPatient && Bun.which("nice") !== null ? ["nice", "-n", "19"] : [];
-  const child = Bun.spawn([...nice, ...command], {
+  const child = Bun.spawn([...options.isPatient ? patience() : [], ...command], {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", output, output],
@@ -75,6 +74,12 @@ async function run(
   // A file that does not load, a crash or the time limit: the report knows nothing of it.
   const reason = child.signalCode === null ? `exit status ${exitCode}` : child.signalCode;
   return { ...report, failed: [`${name} did not finish: ${reason}`] };
+}
+
+/** What has a command run only while nobody else wants to. */
+function patience(): readonly string[] {
+  if (Bun.which("chrt") !== null) return ["chrt", "--idle", "0"];
+  return Bun.which("nice") === null ? [] : ["nice", "-n", "19"];
 }
 
 function list(title: string, names: readonly string[]): void {
