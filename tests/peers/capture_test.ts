@@ -100,10 +100,9 @@ describe("Wireshark reads what goes over the wire", () => {
   });
 
   captureTest("no packet of our streams is missing: RFC 3550 §5.1", () => {
+    const streams = seen(capture).streams();
     const from = ({ first, last }: typeof RTP_PORTS) =>
-      seen(capture).streams().filter((stream) =>
-        stream.sourcePort >= first && stream.sourcePort <= last
-      );
+      streams.filter(({ sourcePort }) => sourcePort >= first && sourcePort <= last);
     const [fromGateway, fromCall] = [from(RTP_PORTS), from(CALL_PORTS)];
     expect(fromGateway.flatMap(({ payloads }) => payloads).sort())
       .toEqual(["g711A", "g711U", "g711U", "g711U"]);
