@@ -67,6 +67,7 @@ class Schedule {
     net.perform("caller", caller.cancel(session, [], net.now));
     this.#hangupAll();
     while (net.now < end + LATEST) this.#step(10 * STEP);
+    this.#missCaller();
     net.run(end + 300_000);
     return net;
   }
@@ -174,6 +175,15 @@ class Schedule {
   #sometimesLater(act: () => void): void {
     if (this.#chance(0.6)) act();
     else this.#soon(act);
+  }
+
+  /** All BYEs of the caller may be lost: then the callee hangs up, since it hears nothing any more. */
+  #missCaller(): void {
+    const calls = this.#net.toldTo("callee", "invite");
+    if (this.#net.toldTo("callee", "bye").length > 0) return;
+    for (const { output } of calls) {
+      this.#hangup("callee", (output as { session: SessionId }).session);
+    }
   }
 
   #hangupAll(): void {

@@ -124,6 +124,11 @@ export class InviteClientTransaction {
     return this.#state;
   }
 
+  /** Whether it only waits for its end, at an instant that does not move. */
+  get isLingering(): boolean {
+    return this.#state === "completed" || this.#state === "accepted";
+  }
+
   /**
    * When `timeout` is next to be called; `undefined` in Proceeding, unless the INVITE was
    * cancelled.

@@ -30,11 +30,15 @@ export type InviteServerState =
   | "confirmed"
   | "terminated";
 
-/** What happens to the machine: a request, our response, a timer, or an error of the transport. */
+/**
+ * What happens to the machine: a request, our response, a timer, or an error of the transport.
+ * `silence`: nobody above has answered at once.
+ */
 export type InviteServerEvent =
   | "INVITE"
   | "ACK"
   | InviteResponseClass
+  | "silence"
   | "timerG"
   | "timerH"
   | "timerI"
@@ -42,8 +46,11 @@ export type InviteServerEvent =
   | "transportError"
   | "connectionLost";
 
-/** `send`: our response; `repeat`: the last one again; `ack`, `retransmitted`: pass it up. */
-export type InviteServerAction = "send" | "repeat" | "ack" | "retransmitted";
+/**
+ * `send`: our response; `repeat`: the last one again, or the first 100; `trying`: the 100;
+ * `ack`, `retransmitted`: pass it up.
+ */
+export type InviteServerAction = "send" | "repeat" | "trying" | "ack" | "retransmitted";
 
 /**
  * Every arrow of the figure. RFC 6026 §7.1: a datagram that could not be sent ends nothing, so that
@@ -57,6 +64,7 @@ export const INVITE_SERVER_TRANSITIONS: TransitionTable<
 > = {
   proceeding: {
     "INVITE": { next: "proceeding", actions: ["repeat"] },
+    "silence": { next: "proceeding", actions: ["trying"] },
     "1xx": { next: "proceeding", actions: ["send"] },
     "2xx": { next: "accepted", actions: ["send"] },
     "300-699": { next: "completed", actions: ["send"] },
@@ -97,23 +105,30 @@ export interface InviteServerOptions {
   readonly to: SocketAddress;
   /** Those of the flow's kind of transport. */
   readonly timers: TransactionTimers;
+  /** What the INVITE is known by when it comes another way; `undefined` within dialogs. §8.2.2.2 */
+  readonly mergeKey?: string | undefined;
 }
 
 /** One INVITE that was received, from the 100 to the end of the ACKs. */
 export class InviteServerTransaction {
   readonly key: TransactionKey;
   readonly flow: Flow;
+  readonly mergeKey: string | undefined;
   readonly #to: SocketAddress;
   readonly #timers: TransactionTimers;
   readonly #retransmission = new Retransmission();
   #state: InviteServerState = "proceeding";
+  /** In Proceeding: when the 100 is due, if nothing else was said. */
   #endAt: Millis | undefined;
+  /** Until the first response: the INVITE. */
+  #unanswered: SipRequest | undefined;
   #last: SendOutput | undefined;
   #toTag: string | undefined;
 
   constructor(options: InviteServerOptions) {
     this.key = options.key;
     this.flow = options.flow;
+    this.mergeKey = options.mergeKey;
     this.#to = options.to;
     this.#timers = options.timers;
   }
@@ -123,8 +138,14 @@ export class InviteServerTransaction {
     return this.#state;
   }
 
+  /** Whether it only waits for its end, at an instant that does not move. */
+  get isLingering(): boolean {
+    return this.#state === "accepted" || this.#state === "confirmed";
+  }
+
   /**
-   * When `timeout` is next to be called; `undefined` in Proceeding, which only a response leaves.
+   * When `timeout` is next to be called; `undefined` in Proceeding, which only a response leaves,
+   * once there was a response.
    */
   get deadline(): Millis | undefined {
     return earlierOf(this.#retransmission.at, this.#endAt);
@@ -135,13 +156,12 @@ export class InviteServerTransaction {
     return this.#toTag;
   }
 
-  /** Sends 100 and passes the INVITE up. To be called at most once, first. */
+  /** Passes the INVITE up. To be called at most once, first. */
   start(request: SipRequest, now: Millis): TransactionOutput[] {
-    const outputs: TransactionOutput[] = [];
-    // §17.2.1: 100 may be left out only if another response follows within 200 ms
-    this.#step("1xx", now, outputs, createResponse(request, 100));
-    outputs.push({ type: "request", key: this.key, request, flow: this.flow });
-    return outputs;
+    // §17.2.1: 100 may be left out if another response follows within 200 ms, and mostly one does at once
+    this.#unanswered = request;
+    this.#endAt = now;
+    return [{ type: "request", key: this.key, request, flow: this.flow }];
   }
 
   /** Takes the INVITE again, or an ACK that matches. */
@@ -210,9 +230,15 @@ export class InviteServerTransaction {
         this.#send(message as SipResponse, outputs);
         break;
       case "repeat":
-        if (this.#last !== undefined) outputs.push(this.#last);
+        if (this.#last === undefined) this.#sendTrying(outputs);
+        else outputs.push(this.#last);
+        break;
+      case "trying":
+        this.#sendTrying(outputs);
         break;
       case "ack":
+        // The 2xx has arrived: it is not sent again
+        this.#last = undefined;
         outputs.push({ type: "ack", request: message as SipRequest, flow: this.flow });
         break;
       case "retransmitted":
@@ -220,7 +246,13 @@ export class InviteServerTransaction {
     }
   }
 
+  #sendTrying(outputs: TransactionOutput[]): void {
+    if (this.#unanswered !== undefined) this.#send(createResponse(this.#unanswered, 100), outputs);
+  }
+
   #send(response: SipResponse, outputs: TransactionOutput[]): void {
+    if (this.#state === "proceeding") this.#endAt = undefined;
+    this.#unanswered = undefined;
     if (this.#last?.message !== response) {
       this.#last = sendOutput(response, this.flow, this.#to);
       if (response.statusCode > 100) this.#toTag = response.headers.to.tag ?? this.#toTag;
@@ -239,6 +271,7 @@ export class InviteServerTransaction {
     } else if (state === "accepted") {
       this.#endAt = now + timers.l;
     } else if (state === "confirmed") {
+      this.#last = undefined;
       // §17.2.1: zero over reliable transports
       if (timers.i === 0) this.#step("timerI", now, outputs);
       else this.#endAt = now + timers.i;
@@ -250,7 +283,7 @@ export class InviteServerTransaction {
 
 /** The timer that ends each state. */
 const END_TIMERS: Readonly<Record<InviteServerState, InviteServerEvent | undefined>> = {
-  proceeding: undefined,
+  proceeding: "silence",
   completed: "timerH",
   accepted: "timerL",
   confirmed: "timerI",

@@ -95,6 +95,11 @@ export class NonInviteClientTransaction {
     return this.#state;
   }
 
+  /** Whether it only waits for its end, at an instant that does not move. */
+  get isLingering(): boolean {
+    return this.#state === "completed";
+  }
+
   /** When `timeout` is next to be called. */
   get deadline(): Millis | undefined {
     return earlierOf(this.#retransmission.at, this.#endAt);

@@ -10,7 +10,7 @@ import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { TransactionKey } from "./key.ts";
 import type { SendOutput, TransactionOutput } from "./output.ts";
-import { sendOutput } from "./send_output.ts";
+import { repeatLater, sendOutput } from "./send_output.ts";
 import type { TransactionTimers } from "./timers.ts";
 import { type ResponseClass, responseClass, type TransitionTable } from "./transition.ts";
 
@@ -60,12 +60,15 @@ export interface NonInviteServerOptions {
   readonly to: SocketAddress;
   /** Those of the flow's kind of transport. */
   readonly timers: TransactionTimers;
+  /** What the request is known by when it comes another way; `undefined` within dialogs. §8.2.2.2 */
+  readonly mergeKey?: string | undefined;
 }
 
 /** One request that was received, until it cannot come again. */
 export class NonInviteServerTransaction {
   readonly key: TransactionKey;
   readonly flow: Flow;
+  readonly mergeKey: string | undefined;
   readonly #to: SocketAddress;
   readonly #timers: TransactionTimers;
   #state: NonInviteServerState = "trying";
@@ -75,6 +78,7 @@ export class NonInviteServerTransaction {
   constructor(options: NonInviteServerOptions) {
     this.key = options.key;
     this.flow = options.flow;
+    this.mergeKey = options.mergeKey;
     this.#to = options.to;
     this.#timers = options.timers;
   }
@@ -82,6 +86,11 @@ export class NonInviteServerTransaction {
   /** Where the machine stands. */
   get state(): NonInviteServerState {
     return this.#state;
+  }
+
+  /** Whether it only waits for its end, at an instant that does not move. */
+  get isLingering(): boolean {
+    return this.#state === "completed";
   }
 
   /** When `timeout` is next to be called; `undefined` until the final response. */
@@ -150,6 +159,7 @@ export class NonInviteServerTransaction {
       // §17.2.2: zero over reliable transports
       if (this.#timers.j === 0) this.#step("timerJ", now, outputs);
       else this.#endAt = now + this.#timers.j;
+      this.#last &&= repeatLater(this.#last);
     } else if (state === "terminated") {
       outputs.push({ type: "terminated", key: this.key });
     }

@@ -28,9 +28,11 @@ import {
   statelessTag,
   type TransactionKey,
 } from "./key.ts";
+import { Lingering } from "./lingering.ts";
 import { NonInviteClientTransaction } from "./non_invite_client.ts";
 import { NonInviteServerTransaction } from "./non_invite_server.ts";
 import type { TransactionOutput } from "./output.ts";
+import { earlierOf } from "./retransmission.ts";
 import { sendOutput } from "./send_output.ts";
 import {
   DEFAULT_TIMERS,
@@ -66,6 +68,7 @@ export interface TransactionTableOptions {
 
 type ServerTransaction = InviteServerTransaction | NonInviteServerTransaction;
 type ClientTransaction = InviteClientTransaction | NonInviteClientTransaction;
+type Transaction = ServerTransaction | ClientTransaction;
 
 /**
  * The transactions of one user agent. All methods return what is to be done, in order; none throws
@@ -77,11 +80,13 @@ export class TransactionTable {
   readonly #transactionsMax: number;
   readonly #servers = new Map<TransactionKey, ServerTransaction>();
   readonly #clients = new Map<TransactionKey, ClientTransaction>();
-  readonly #deadlines = new TimerTable<ServerTransaction | ClientTransaction>();
-  readonly #flows = new FlowIndex<ServerTransaction | ClientTransaction>();
-  /** §8.2.2.2: the transaction of each request outside of dialogs, both ways. */
+  /** Of the transactions that have something to do yet. */
+  readonly #deadlines = new TimerTable<Transaction>();
+  /** The others. */
+  readonly #lingering = new Lingering<Transaction>();
+  readonly #flows = new FlowIndex<Transaction>();
+  /** §8.2.2.2: the transaction of each request outside of dialogs. */
   readonly #merges = new Map<string, TransactionKey>();
-  readonly #mergeKeys = new Map<TransactionKey, string>();
 
   /** @throws {RangeError} When a timer is not above zero. */
   constructor(options: TransactionTableOptions = {}) {
@@ -98,7 +103,7 @@ export class TransactionTable {
 
   /** When `timeout` is next to be called; `undefined` while nothing waits. */
   get deadline(): Millis | undefined {
-    return this.#deadlines.deadline;
+    return earlierOf(this.#deadlines.deadline, this.#lingering.deadline);
   }
 
   /**
@@ -110,7 +115,9 @@ export class TransactionTable {
     const key = serverKey(request);
     const known = this.#servers.get(key);
     if (request.method === "ACK") return this.#receiveAck(request, flow, known, now);
-    if (known !== undefined) return this.#settle(known, known.receive(request, now));
+    if (known !== undefined) {
+      return this.#settle(known, known.isLingering, known.receive(request, now), now);
+    }
     stampVia(request, flow);
     if (request.method === "CANCEL") return this.#receiveCancel(request, flow, key, now);
     const merge = mergeKey(request);
@@ -120,12 +127,9 @@ export class TransactionTable {
       const response = createResponse(request, 482, { toTag: statelessTag(key) });
       return [...this.#answer(request, flow, { key, response }, now), MERGED];
     }
-    if (merge !== undefined) {
-      this.#merges.set(merge, key);
-      this.#mergeKeys.set(key, merge);
-    }
-    const transaction = this.#addServer(request, flow, key);
-    return this.#settle(transaction, transaction.start(request, now));
+    if (merge !== undefined) this.#merges.set(merge, key);
+    const transaction = this.#addServer(request, flow, key, merge);
+    return this.#settle(transaction, false, transaction.start(request, now), now);
   }
 
   /** Takes a response from the wire. */
@@ -134,7 +138,8 @@ export class TransactionTable {
     const transaction = key === undefined ? undefined : this.#clients.get(key);
     // §17.1.1.2: a response that matches nothing is not for us
     if (transaction === undefined) return [STRAY_RESPONSE];
-    return this.#settle(transaction, transaction.receive(response, flow, now));
+    const { isLingering } = transaction;
+    return this.#settle(transaction, isLingering, transaction.receive(response, flow, now), now);
   }
 
   /**
@@ -146,8 +151,9 @@ export class TransactionTable {
     const transaction = this.#servers.get(key);
     if (transaction === undefined) return [LATE_RESPONSE];
     // Some clients forget to raise the CSeq when they come again with credentials (§22.2)
-    if (response.statusCode === 401 || response.statusCode === 407) this.#forgetMerge(key);
-    return this.#settle(transaction, transaction.respond(response, now));
+    if (response.statusCode === 401 || response.statusCode === 407) this.#forgetMerge(transaction);
+    const { isLingering } = transaction;
+    return this.#settle(transaction, isLingering, transaction.respond(response, now), now);
   }
 
   /**
@@ -177,8 +183,8 @@ export class TransactionTable {
       ? new InviteClientTransaction(options)
       : new NonInviteClientTransaction(options);
     this.#clients.set(key, transaction);
-    this.#flows.add(flow, transaction);
-    const outputs = this.#settle(transaction, transaction.start(now));
+    this.#flows.add(transaction);
+    const outputs = this.#settle(transaction, false, transaction.start(now), now);
     if (method === "CANCEL") this.limit(clientKey(branch, "INVITE"), now);
     return { key, outputs };
   }
@@ -189,7 +195,9 @@ export class TransactionTable {
    */
   limit(key: TransactionKey, now: Millis): void {
     const invite = this.#clients.get(key);
-    if (invite instanceof InviteClientTransaction) this.#settle(invite, invite.cancelled(now));
+    if (invite instanceof InviteClientTransaction) {
+      this.#settle(invite, invite.isLingering, invite.cancelled(now), now);
+    }
   }
 
   /**
@@ -199,7 +207,9 @@ export class TransactionTable {
   transportFailed(flow: Flow, now: Millis): TransactionOutput[] {
     const outputs: TransactionOutput[] = [];
     for (const transaction of this.#flows.of(flow)) {
-      outputs.push(...this.#settle(transaction, transaction.transportFailed(now)));
+      const { isLingering } = transaction;
+      const failed = transaction.transportFailed(now);
+      outputs.push(...this.#settle(transaction, isLingering, failed, now));
     }
     return outputs;
   }
@@ -212,7 +222,12 @@ export class TransactionTable {
       due !== undefined;
       due = this.#deadlines.popDue(now)
     ) {
-      outputs.push(...this.#settle(due, due.timeout(now)));
+      outputs.push(...this.#settle(due, false, due.timeout(now), now));
+    }
+    for (const over of this.#lingering.takeDue(now)) {
+      // A lost connection may have ended it before
+      if (over.state === "terminated") continue;
+      outputs.push(...this.#settle(over, true, over.timeout(now), now));
     }
     return outputs;
   }
@@ -227,7 +242,7 @@ export class TransactionTable {
     const absorbs = known instanceof InviteServerTransaction &&
       (hasUniqueBranch(request) || known.toTag === request.headers.to.tag);
     if (!absorbs) return [{ type: "ack", request, flow }];
-    return this.#settle(known, known.receive(request, now));
+    return this.#settle(known, known.isLingering, known.receive(request, now), now);
   }
 
   #receiveCancel(
@@ -269,49 +284,65 @@ export class TransactionTable {
     now: Millis,
   ): TransactionOutput[] {
     const transaction = this.#addServer(request, flow, key);
-    return this.#settle(transaction, transaction.respond(response, now));
+    return this.#settle(transaction, false, transaction.respond(response, now), now);
   }
 
-  #addServer(request: SipRequest, flow: Flow, key: TransactionKey): ServerTransaction {
+  #addServer(
+    request: SipRequest,
+    flow: Flow,
+    key: TransactionKey,
+    mergeKey?: string,
+  ): ServerTransaction {
     const to = responseTarget(request.headers.via, flow);
-    const options = { key, flow, to, timers: this.#timersOf(flow) };
+    const options = { key, flow, to, timers: this.#timersOf(flow), mergeKey };
     const transaction = request.method === "INVITE"
       ? new InviteServerTransaction(options)
       : new NonInviteServerTransaction(options);
     this.#servers.set(key, transaction);
-    this.#flows.add(flow, transaction);
+    this.#flows.add(transaction);
     return transaction;
   }
 
-  /** Follows up on a machine that has just had its say: its deadline, or its end. */
+  /**
+   * Follows up on a machine that has just had its say: its deadline, or its end.
+   *
+   * @param wasLingering Whether it did nothing but wait for its end before that.
+   */
   #settle(
-    transaction: ServerTransaction | ClientTransaction,
+    transaction: Transaction,
+    wasLingering: boolean,
     outputs: TransactionOutput[],
+    now: Millis,
   ): TransactionOutput[] {
     if (transaction.state === "terminated") {
       this.#remove(transaction);
       return outputs;
     }
+    if (wasLingering) return outputs;
     const { deadline } = transaction;
-    if (deadline === undefined) this.#deadlines.delete(transaction);
-    else this.#deadlines.set(transaction, deadline);
+    if (deadline === undefined) {
+      this.#deadlines.delete(transaction);
+    } else if (transaction.isLingering) {
+      this.#deadlines.delete(transaction);
+      this.#lingering.add(transaction, deadline - now, now);
+    } else {
+      this.#deadlines.set(transaction, deadline);
+    }
     return outputs;
   }
 
-  #remove(transaction: ServerTransaction | ClientTransaction): void {
-    const { key, flow } = transaction;
+  #remove(transaction: Transaction): void {
+    const { key } = transaction;
     // A key begins with the side that it belongs to, so that one of the two finds nothing
     if (!this.#servers.delete(key)) this.#clients.delete(key);
     this.#deadlines.delete(transaction);
-    this.#flows.delete(flow, transaction);
-    this.#forgetMerge(key);
+    this.#flows.delete(transaction);
+    if ("mergeKey" in transaction) this.#forgetMerge(transaction);
   }
 
-  #forgetMerge(key: TransactionKey): void {
-    const merge = this.#mergeKeys.get(key);
-    if (merge === undefined) return;
-    this.#mergeKeys.delete(key);
-    this.#merges.delete(merge);
+  /** The key stands in for one transaction at a time: the first that had it. */
+  #forgetMerge({ key, mergeKey }: ServerTransaction): void {
+    if (mergeKey !== undefined && this.#merges.get(mergeKey) === key) this.#merges.delete(mergeKey);
   }
 }
 

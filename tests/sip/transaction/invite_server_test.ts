@@ -56,6 +56,7 @@ function respond(statusCode: number): Input {
 /** From RFC 3261 figure 7 with RFC 6026 §7.1: row, input, outputs, and the flow when it matters. */
 const ROWS: readonly (readonly [string, Input, readonly string[], Flow?])[] = [
   ["proceeding INVITE → proceeding", receiveInvite, ["send 100"]],
+  ["proceeding silence → proceeding", wait, ["send 100"]],
   ["proceeding 1xx → proceeding", respond(180), ["send 180"]],
   ["proceeding 2xx → accepted", respond(200), ["send 200"]],
   ["proceeding 300-699 → completed", respond(404), ["send 404"]],
@@ -118,10 +119,12 @@ describe("RFC 3261 §17.2.1, RFC 6026 §7.1 INVITE server transaction, every arr
 });
 
 describe("RFC 3261 §17.2.1 INVITE server transaction", () => {
-  test("sends 100 at once, without To tag, and then passes the INVITE up", () => {
-    const outputs = create().start(request("INVITE", { lines: ["Timestamp: 54"] }), 0);
-    expect(briefs(outputs)).toEqual(["send 100", "request INVITE"]);
-    const [trying] = outputs;
+  test("passes the INVITE up, and sends 100 without To tag when nobody answers at once", () => {
+    const machine = create();
+    const outputs = machine.start(request("INVITE", { lines: ["Timestamp: 54"] }), 7);
+    expect(briefs(outputs)).toEqual(["request INVITE"]);
+    expect(machine.deadline).toBe(7);
+    const [trying] = machine.timeout(7);
     if (trying?.type !== "send") throw new Error("nothing was sent");
     expect(trying.to).toEqual(UDP.remote);
     expect(textOf(trying.bytes)).toMatch(/^SIP\/2\.0 100 Trying\r\n/);
@@ -137,8 +140,12 @@ describe("RFC 3261 §17.2.1 INVITE server transaction", () => {
     expect(machine.receive(INVITE, 1500)[0]).toBe(ringing as TransactionOutput);
   });
 
-  test("waits in Proceeding without a deadline", () => {
-    expect(inState("proceeding").deadline).toBeUndefined();
+  test("waits in Proceeding without a deadline, once something was said", () => {
+    for (const say of [wait, receiveInvite, respond(180)]) {
+      const machine = inState("proceeding");
+      say(machine);
+      expect(machine.deadline).toBeUndefined();
+    }
   });
 
   test("retransmits 486 at T1 doubling to T2 until timer H", () => {

@@ -3,7 +3,8 @@ import {
   NON_INVITE_SERVER_TRANSITIONS,
   NonInviteServerTransaction,
 } from "../../../src/sip/transaction/non_invite_server.ts";
-import type { TransactionOutput } from "../../../src/sip/transaction/output.ts";
+import { serializeMessage } from "../../../src/sip/message/serialize.ts";
+import type { SendOutput, TransactionOutput } from "../../../src/sip/transaction/output.ts";
 import type { Flow } from "../../../src/sip/transport/flow.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
 import {
@@ -13,6 +14,7 @@ import {
   response,
   rowsOf,
   TCP,
+  textOf,
   timeline,
   UDP,
   UNRELIABLE,
@@ -99,9 +101,13 @@ describe("RFC 3261 §17.2.2 non-INVITE server transaction", () => {
   test("repeats the same bytes for each retransmission until timer J", () => {
     const machine = inState("trying");
     const clock = new VirtualClock();
-    const [ok] = machine.respond(response(BYE, 200), 0);
-    expect(machine.receive(BYE, 500)[0]).toBe(ok as TransactionOutput);
-    expect(machine.receive(BYE, 31999)[0]).toBe(ok as TransactionOutput);
+    const [ok] = machine.respond(response(BYE, 200), 0) as [SendOutput];
+    for (const at of [500, 31999]) {
+      const [again] = machine.receive(BYE, at) as [SendOutput];
+      expect(again).toMatchObject({ type: "send", flow: ok.flow, to: ok.to });
+      expect(again.bytes).toBe(ok.bytes);
+      expect(textOf(serializeMessage(again.message))).toBe(textOf(ok.bytes));
+    }
     expect(timeline(clock.runToEnd(machine))).toEqual([[32000, "terminated"]]);
   });
 

@@ -174,10 +174,17 @@ describe("RFC 3261 §11.2 OPTIONS", () => {
 });
 
 describe("RFC 3261 §13.3 our answers to an INVITE", () => {
-  test("100 at once; every other response has our tag, 1xx and 2xx our Contact", () => {
+  test("100 when nobody has answered at once", () => {
+    const one = new OneAgent();
+    one.called({ body: OFFER });
+    expect(one.takeNames()).toEqual([]);
+    one.run(1);
+    expect(one.takeNames()).toEqual(["100 INVITE"]);
+  });
+
+  test("every response has our tag, 1xx and 2xx our Contact", () => {
     const one = new OneAgent();
     const dialog = one.called({ body: OFFER });
-    expect(one.takeNames()).toEqual(["100 INVITE"]);
     const headers = [["X-A", "1"]] as const;
     for (const statusCode of [180, 183, 200]) {
       const answer = { statusCode, headers, reasonPhrase: "As you like" };
