@@ -106,7 +106,15 @@ export class Call {
   /** The INVITE passed screening, or ours is to be sent. */
   begin(): CallOutput[] {
     if (this.#core.isOutbound) return [{ type: "bind_rtp" }];
-    return [{ type: "answer", answer: { statusCode: 180 } }, { type: "bind_rtp" }];
+    return [{ type: "bind_rtp" }, { type: "ring" }];
+  }
+
+  /**
+   * What could be done at once is done: unless the call is answered by now, the caller is told that
+   * it rings.
+   */
+  ring(): CallOutput[] {
+    return this.#setUp.ring();
   }
 
   /** A port pair is bound. */

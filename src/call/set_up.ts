@@ -58,6 +58,14 @@ export class SetUp {
     return this.#openMedia();
   }
 
+  /** Nothing is told to a caller who knows more already. */
+  ring(): CallOutput[] {
+    const { state } = this.#core;
+    const isWaiting = state === "binding" || state === "starting" || state === "ringing";
+    const isDescribed = this.#opening.state === "awaiting" || this.#opening.state === "settled";
+    return isWaiting && !isDescribed ? [{ type: "answer", answer: { statusCode: 180 } }] : [];
+  }
+
   /** The handler gives audio before the call is answered: the caller is to hear it. */
   handlerWrote(): CallOutput[] {
     const body = this.#opening.early();

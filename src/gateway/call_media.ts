@@ -101,22 +101,35 @@ export class CallMedia implements AudibleMedia, MediaSink, TimedSession {
     return this.#audio.holdsAudio;
   }
 
-  /** Binds a pair of ports; resolves to what stands in the way, or to the RTP port. */
-  async bind(): Promise<number | string> {
+  /**
+   * Takes a pair of ports: at once where one is at hand.
+   *
+   * @returns What stands in the way, or the RTP port.
+   */
+  bind(): number | string | Promise<number | string> {
     const { ports, runtime } = this.#context;
+    const taken = ports.take(
+      this.#rtpAddress,
+      (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
+      (data, _port, address) => this.#receiveRtcp(data, address, runtime.now()),
+    );
+    return taken instanceof Promise ? this.#whenBound(taken) : this.#use(taken);
+  }
+
+  async #whenBound(binding: Promise<PortPair | undefined>): Promise<number | string> {
     try {
-      const pair = await ports.take(
-        this.#rtpAddress,
-        (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
-        (data, _port, address) => this.#receiveRtcp(data, address, runtime.now()),
-      );
-      if (pair === undefined) return `rtp.ports: no free pair of ports among ${ports.capacity}`;
-      this.#ports = pair;
-      return pair.rtp.local.port;
+      const pair = await binding;
+      if (pair !== undefined) return this.#use(pair);
+      return `rtp.ports: no free pair of ports among ${this.#context.ports.capacity}`;
     } catch (error) {
       if (!(error instanceof BindError)) throw error;
       return error.message;
     }
+  }
+
+  #use(pair: PortPair): number {
+    this.#ports = pair;
+    return pair.rtp.local.port;
   }
 
   /**

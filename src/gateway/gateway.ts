@@ -221,6 +221,7 @@ export class Gateway {
     const isDead = () => this.#calls.windingDown === 0 && this.#routing.pools.leaving === 0;
     await waitUntil(this.#runtime, isDead, giveUpAt + STOP_GRACE);
     this.#deadlines.close();
+    this.#context.ports.close();
     this.#registrations.close();
     this.#agent.close();
     await this.#services.close();

@@ -224,7 +224,9 @@ export class LiveCall implements SessionOwner {
   #do(output: CallOutput, now: Millis): void {
     switch (output.type) {
       case "bind_rtp":
-        return void this.#bindRtp();
+        return this.#bindRtp();
+      case "ring":
+        return this.#perform(this.call.ring(), now);
       case "start_handler":
         return this.#startHandler(output.spec, output.event, now);
       case "send_event":
@@ -292,8 +294,13 @@ export class LiveCall implements SessionOwner {
     this.#handlers.answered(now);
   }
 
-  async #bindRtp(): Promise<void> {
-    const bound = await this.#media.bind();
+  #bindRtp(): void {
+    const bound = this.#media.bind();
+    if (bound instanceof Promise) void bound.then((result) => this.#rtpBound(result));
+    else this.#rtpBound(bound);
+  }
+
+  #rtpBound(bound: number | string): void {
     if (typeof bound === "string") {
       this.#log("warning", `Refused: ${bound}`);
       return this.input((call, now) => call.rtpUnavailable(bound, now));

@@ -76,11 +76,24 @@ function reinvite(body: Uint8Array): SipRequest {
 describe("call set-up", () => {
   test("rings, binds RTP, starts the handler, and answers when it runs", () => {
     const call = makeCall();
-    expect(types(call.begin())).toEqual(["answer", "bind_rtp"]);
+    expect(types(call.begin())).toEqual(["bind_rtp", "ring"]);
+    expect(call.ring()).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
     expect(types(call.rtpBound(10_000, 10))).toEqual(["start_handler"]);
     const outputs = call.handlerStarted(20);
     expect(types(outputs)).toEqual(["open_media", "answer"]);
     expect(bodyOf(outputs, "answer")).toContain("m=audio 10000 RTP/AVP 0 101");
+  });
+
+  test("does not ring where it is answered, or over, at once", () => {
+    const answered = makeCall();
+    answered.begin();
+    answered.rtpBound(10_000, 0);
+    answered.handlerStarted(0);
+    expect(answered.ring()).toEqual([]);
+    const refused = makeCall();
+    refused.begin();
+    refused.rtpUnavailable("none left", 0);
+    expect(refused.ring()).toEqual([]);
   });
 
   test("answers 503 with Retry-After when there are no ports", () => {

@@ -19,10 +19,20 @@ const NOTHING = new Uint8Array();
 describe("a route with answer: manual", () => {
   test("rings with open media once the handler runs, and is not answered by that", () => {
     const call = makeCall(MANUAL);
-    expect(types(call.begin())).toEqual(["answer", "bind_rtp"]);
+    expect(types(call.begin())).toEqual(["bind_rtp", "ring"]);
     call.rtpBound(10_000, 10);
     expect(types(call.handlerStarted(20))).toEqual(["open_media"]);
+    expect(call.ring()).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
     expect(call.state).toBe("ringing");
+  });
+
+  test("does not ring after early media has begun", () => {
+    const call = makeCall(MANUAL);
+    call.begin();
+    call.rtpBound(10_000, 0);
+    call.handlerStarted(0);
+    expect(only(call.handlerWrote(), "answer").answer.statusCode).toBe(183);
+    expect(call.ring()).toEqual([]);
   });
 
   test("is answered by the command, once", () => {
