@@ -174,8 +174,6 @@ export class InviteServerTransaction {
   /**
    * Takes a response from above. After a 2xx, further 2xx are sent; any other response after a
    * final is ignored.
-   *
-   * @param response The same object as before is not serialized again.
    */
   respond(response: SipResponse, now: Millis): TransactionOutput[] {
     const outputs: TransactionOutput[] = [];
@@ -237,8 +235,6 @@ export class InviteServerTransaction {
         this.#sendTrying(outputs);
         break;
       case "ack":
-        // The 2xx has arrived: it is not sent again
-        this.#last = undefined;
         outputs.push({ type: "ack", request: message as SipRequest, flow: this.flow });
         break;
       case "retransmitted":
@@ -253,10 +249,8 @@ export class InviteServerTransaction {
   #send(response: SipResponse, outputs: TransactionOutput[]): void {
     if (this.#state === "proceeding") this.#endAt = undefined;
     this.#unanswered = undefined;
-    if (this.#last?.message !== response) {
-      this.#last = sendOutput(response, this.flow, this.#to);
-      if (response.statusCode > 100) this.#toTag = response.headers.to.tag ?? this.#toTag;
-    }
+    this.#last = sendOutput(response, this.flow, this.#to);
+    if (response.statusCode > 100) this.#toTag = response.headers.to.tag ?? this.#toTag;
     outputs.push(this.#last);
   }
 
@@ -269,6 +263,8 @@ export class InviteServerTransaction {
       this.#retransmission.start(timers.g, timers.t2, now);
       this.#endAt = now + timers.h;
     } else if (state === "accepted") {
+      // Whoever made the 2xx repeats it
+      this.#last = undefined;
       this.#endAt = now + timers.l;
     } else if (state === "confirmed") {
       this.#last = undefined;

@@ -11,12 +11,12 @@ import type { SipMessage, SipRequest, SipResponse } from "../message/message.ts"
 import type { Flow } from "../transport/flow.ts";
 import type { TransactionKey } from "./key.ts";
 
-/** A message to be sent. Retransmissions are the same object. */
+/** A message to be sent. */
 export interface SendOutput {
   readonly type: "send";
   readonly flow: Flow;
   readonly to: SocketAddress;
-  /** `message`, serialized once; not to be written to. */
+  /** `message`, serialized; retransmissions are the same bytes. Not to be written to. */
   readonly bytes: Uint8Array;
   readonly message: SipMessage;
 }

@@ -142,11 +142,7 @@ export class TransactionTable {
     return this.#settle(transaction, isLingering, transaction.receive(response, flow, now), now);
   }
 
-  /**
-   * Takes a response from the transaction user, for a server transaction.
-   *
-   * @param response The same object as before is not serialized again.
-   */
+  /** Takes a response from the transaction user, for a server transaction. */
   respond(key: TransactionKey, response: SipResponse, now: Millis): TransactionOutput[] {
     const transaction = this.#servers.get(key);
     if (transaction === undefined) return [LATE_RESPONSE];
