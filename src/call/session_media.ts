@@ -94,8 +94,9 @@ export class SessionMedia {
   #current: NegotiatedMedia | undefined;
   /** The keys of our last offer. */
   #keys: LocalKeys["offered"];
-  /** What payload types have meant in what we sent, the latest last. */
   readonly #payloadTypes = new Map<number, RtpMap>();
+  /** What we sent since `#payloadTypes` was last asked for. */
+  readonly #unread: SessionDescription[] = [];
 
   constructor(options: LocalMediaOptions) {
     this.#options = options;
@@ -247,7 +248,7 @@ export class SessionMedia {
 
   /** §8: a description that differs from the last one has a version that is higher by one. */
   #send(description: SessionDescription): Uint8Array {
-    this.#remember(description);
+    this.#unread.push(description);
     const version = this.#sent?.version ?? 1;
     const text = this.#serialize(description, version);
     if (this.#sent === undefined || this.#sent.text === text) {
@@ -259,18 +260,22 @@ export class SessionMedia {
   }
 
   #serialize(description: SessionDescription, version: number): string {
-    const { origin, ...rest } = this.#filledIn(description);
-    return serializeSessionDescription({
-      ...rest,
-      origin: { ...origin, sessionVersion: `${version}` },
+    // Port 0 says that a stream is refused, which stays so
+    return serializeSessionDescription(description, {
+      sessionVersion: `${version}`,
+      port: this.#port,
     });
   }
 
-  #remember({ media }: SessionDescription): void {
-    for (const map of media.flatMap((stream) => stream.port === 0 ? [] : payloadTypes(stream))) {
-      this.#payloadTypes.delete(map.payloadType);
-      this.#payloadTypes.set(map.payloadType, map);
+  /** What payload types have meant in what we sent, the latest last. */
+  #payloadTypesBefore(): readonly RtpMap[] {
+    for (const { media } of this.#unread.splice(0)) {
+      for (const map of media.flatMap((stream) => stream.port === 0 ? [] : payloadTypes(stream))) {
+        this.#payloadTypes.delete(map.payloadType);
+        this.#payloadTypes.set(map.payloadType, map);
+      }
     }
+    return [...this.#payloadTypes.values()];
   }
 
   /** Port 0 says that a stream is refused, which stays so. */
@@ -298,7 +303,7 @@ export class SessionMedia {
       telephoneEvent: true,
       dtmfPayloadType: this.#options.dtmfPayloadType,
       direction: this.#direction,
-      payloadTypesBefore: [...this.#payloadTypes.values()],
+      payloadTypesBefore: this.#payloadTypesBefore(),
       srtp: srtp && { ...srtp, current: current?.crypto?.send, offered: this.#keys },
       rtcp: this.#options.rtcp,
     };

@@ -227,18 +227,18 @@ export class Signalling {
     const { events, counters } = this.#options;
     if (!events.admits(address)) return counters.add("sources_refused");
     if (isKeepAlive(data)) return;
-    // Messages outlive the buffer that they came in
-    const bytes = data.slice();
     const remote = { address, port };
     const { local, isWildcard } = bound;
     if (!isWildcard) {
-      return void this.#receive(bytes, { transport: "udp", listener, local, remote });
+      return void this.#receive(data, { transport: "udp", listener, local, remote });
     }
     const known = this.#destinations.knownTowards(address);
     if (known !== undefined) {
       const at = { address: known, port: local.port };
-      return void this.#receive(bytes, { transport: "udp", listener, local: at, remote });
+      return void this.#receive(data, { transport: "udp", listener, local: at, remote });
     }
+    // The socket's buffer is used again meanwhile
+    const bytes = data.slice();
     // Look-ups for one address finish in the order they were asked in, so messages keep theirs
     void this.#destinations.towards(address).then((found) => {
       const at = { address: found, port: local.port };

@@ -100,14 +100,52 @@ export interface RtpMap {
  * @returns `undefined` when it is not one: the payload type then has no meaning.
  */
 export function parseRtpMap(value: string): RtpMap | undefined {
-  const match = /^(\d{1,3})[ \t]+([^/ \t]+)\/(\d{1,7})(?:\/(\d{1,3}))?$/.exec(value);
-  if (match === null || Number(match[1]) > PAYLOAD_TYPE_MAX) return undefined;
-  return {
-    payloadType: Number(match[1]),
-    encodingName: match[2]!,
-    clockRate: Number(match[3]),
-    channels: Number(match[4] ?? 1),
-  };
+  const numberEnd = skipDigits(value, 0);
+  const nameStart = skipBlanks(value, numberEnd);
+  const slash = value.indexOf("/", nameStart);
+  const payloadType = readNumber(value.slice(0, numberEnd), 3);
+  if (slash <= nameStart || nameStart === numberEnd) return undefined;
+  const encodingName = value.slice(nameStart, slash);
+  const rateEnd = skipDigits(value, slash + 1);
+  const clockRate = readNumber(value.slice(slash + 1, rateEnd), 7);
+  const hasChannels = value.charCodeAt(rateEnd) === SLASH;
+  const channels = hasChannels ? readNumber(value.slice(rateEnd + 1), 3) : 1;
+  const isWhole = hasChannels || rateEnd === value.length;
+  if (!isWhole || payloadType > PAYLOAD_TYPE_MAX || hasBlank(encodingName)) return undefined;
+  if (Number.isNaN(payloadType + clockRate + channels)) return undefined;
+  return { payloadType, encodingName, clockRate, channels };
+}
+
+const SLASH = 0x2f;
+
+/** Reads 1 to `digits` digits; `NaN` for anything else. */
+export function readNumber(text: string, digits: number): number {
+  const isNumber = text !== "" && text.length <= digits && skipDigits(text, 0) === text.length;
+  return isNumber ? Number(text) : NaN;
+}
+
+function skipDigits(text: string, start: number): number {
+  let at = start;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) break;
+  }
+  return at;
+}
+
+function skipBlanks(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && isBlank(text.charCodeAt(at))) at++;
+  return at;
+}
+
+function hasBlank(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (isBlank(text.charCodeAt(at))) return true;
+  return false;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** The meaning of a payload type that has no `a=rtpmap`, if it is one of ours. */
@@ -123,8 +161,14 @@ export function staticRtpMap(payloadType: number): RtpMap | undefined {
 /** Tells whether a payload type carries that codec: same name, clock rate, channels. */
 export function isCodec(map: RtpMap, name: CodecName): boolean {
   const codec = CODECS[name];
-  return map.encodingName.toUpperCase() === codec.encodingName.toUpperCase() &&
-    map.clockRate === codec.clockRate &&
+  return map.clockRate === codec.clockRate &&
+    isSameName(map.encodingName, codec.encodingName) &&
     // Some leave the /2 of Opus out; each packet tells its channels itself.
     (map.channels === codec.channels || map.channels === 1);
+}
+
+/** Compares names of encodings without regard to case. RFC 4855 §3 */
+export function isSameName(one: string, other: string): boolean {
+  return one === other ||
+    (one.length === other.length && one.toLowerCase() === other.toLowerCase());
 }

@@ -7,13 +7,15 @@
  * @module
  */
 
-import { isIpAddress, parseIpAddress, type SocketAddress } from "../base/socket_address.ts";
+import { parseIpAddress, type SocketAddress } from "../base/socket_address.ts";
 import type { Hertz, Millis } from "../base/units.ts";
 import {
   type CodecName,
   CODECS,
   isCodec,
+  isSameName,
   parseRtpMap,
+  readNumber,
   type RtpMap,
   staticRtpMap,
 } from "./codec_name.ts";
@@ -62,12 +64,13 @@ export type AddressUse = "unicast" | "unspecified" | "multicast" | "name";
 /** Sorts an address of a `c=` line. `/ttl` marks multicast, as do 224.0.0.0/4 and ff00::/8. */
 export function addressUse(address: string): AddressUse {
   if (address.includes("%")) return "name";
-  const bytes = parseIpAddress(address.split("/", 1)[0]!);
+  const slash = address.indexOf("/");
+  const bytes = parseIpAddress(slash < 0 ? address : address.slice(0, slash));
   if (bytes === undefined) return "name";
   if (bytes.every((byte) => byte === 0)) return "unspecified";
   const first = bytes[0]!;
   const isMulticast = bytes.length === 4 ? first >= 224 : first === 0xff;
-  return isMulticast || address.includes("/") ? "multicast" : "unicast";
+  return isMulticast || slash >= 0 ? "multicast" : "unicast";
 }
 
 /** The direction that a description states: on the stream, else on the session, else sendrecv. */
@@ -77,6 +80,8 @@ export function statedDirection(
 ): Direction {
   for (const { attributes } of [media, description]) {
     for (const { name } of attributes) {
+      // All of them are as long
+      if (name.length !== "sendrecv".length) continue;
       const direction = DIRECTIONS.find((candidate) => candidate === name.toLowerCase());
       if (direction !== undefined) return direction;
     }
@@ -114,16 +119,16 @@ export function rtcpAddress(
   const rtp = rtpAddress(description, media);
   if (rtp === undefined) return undefined;
   const stated = attributeValue(media.attributes, "rtcp");
-  if (stated === undefined) return usableAddress(rtp.address, rtp.port + 1);
+  if (stated === undefined) {
+    return rtp.port < 65_535 ? { address: rtp.address, port: rtp.port + 1 } : undefined;
+  }
   const match = /^(\d{1,5})(?:[ \t]+IN[ \t]+IP[46][ \t]+(\S+))?$/i.exec(stated);
   return match === null ? undefined : usableAddress(match[2] ?? rtp.address, Number(match[1]));
 }
 
 /** A literal unicast address and a port that exists, else `undefined`. */
 function usableAddress(address: string | undefined, port: number): SocketAddress | undefined {
-  if (address === undefined || addressUse(address) !== "unicast" || !isIpAddress(address)) {
-    return undefined;
-  }
+  if (address === undefined || addressUse(address) !== "unicast") return undefined;
   return port > 0 && port <= 65_535 ? { address, port } : undefined;
 }
 
@@ -135,11 +140,13 @@ export function payloadTypes(media: MediaDescription): readonly RtpMap[] {
     const map = parseRtpMap(value ?? "");
     if (map !== undefined && !stated.has(map.payloadType)) stated.set(map.payloadType, map);
   }
-  return media.formats.flatMap((format) => {
-    if (!/^\d{1,3}$/.test(format)) return [];
-    const map = stated.get(Number(format)) ?? staticRtpMap(Number(format));
-    return map === undefined ? [] : [map];
-  });
+  const maps: RtpMap[] = [];
+  for (const format of media.formats) {
+    const number = readNumber(format, 3);
+    const map = stated.get(number) ?? staticRtpMap(number);
+    if (map !== undefined) maps.push(map);
+  }
+  return maps;
 }
 
 /** Finds the first payload type that carries that codec. */
@@ -150,7 +157,7 @@ export function findCodec(maps: readonly RtpMap[], codec: CodecName): RtpMap | u
 /** Finds the payload type of telephone-events with that clock rate. */
 export function findTelephoneEvent(maps: readonly RtpMap[], clockRate: Hertz): RtpMap | undefined {
   return maps.find((map) =>
-    map.encodingName.toLowerCase() === "telephone-event" && map.clockRate === clockRate
+    map.clockRate === clockRate && isSameName(map.encodingName, "telephone-event")
   );
 }
 
@@ -198,8 +205,8 @@ export const VOIP_METRICS = "voip-metrics";
 /** Tells whether reports on how the call sounds are wanted: on the stream, else on the session. */
 export function hasVoipMetrics(description: SessionDescription, media: MediaDescription): boolean {
   const formats = attributeValue(media.attributes, "rtcp-xr") ??
-    attributeValue(description.attributes, "rtcp-xr") ?? "";
-  return formats.toLowerCase().split(/[ \t]+/).includes(VOIP_METRICS);
+    attributeValue(description.attributes, "rtcp-xr");
+  return formats !== undefined && formats.toLowerCase().split(/[ \t]+/).includes(VOIP_METRICS);
 }
 
 /**

@@ -68,15 +68,24 @@ export function parseSessionDescription(body: Uint8Array | string): SessionDescr
   if (first.type !== "v") fail('Session description does not start with "v="', first);
   if (first.value !== "0") fail(`Version ${quote(first.value)} is not "0"`, first);
 
-  const mediaStarts = lines.flatMap((line, index) => line.type === "m" ? [index] : []);
-  if (mediaStarts.length > SDP_MEDIA_MAX) {
-    fail(`More than ${SDP_MEDIA_MAX} media descriptions`, lines[mediaStarts[SDP_MEDIA_MAX]!]!);
+  const session = readSession(lines, first);
+  const media: MediaDescription[] = [];
+  for (let start = mediaStart(lines, 1); start < lines.length;) {
+    if (media.length === SDP_MEDIA_MAX) {
+      fail(`More than ${SDP_MEDIA_MAX} media descriptions`, lines[start]!);
+    }
+    const end = mediaStart(lines, start + 1);
+    media.push(readMedia(lines, { start, end }, session.connection));
+    start = end;
   }
-  const session = readSession(lines.slice(1, mediaStarts[0] ?? lines.length), first);
-  const media = mediaStarts.map((start, index) =>
-    readMedia(lines.slice(start, mediaStarts[index + 1] ?? lines.length), session.connection)
-  );
   return { ...session, media };
+}
+
+/** Where the next `m=` stands from `from` on. */
+function mediaStart(lines: readonly PlacedLine[], from: number): number {
+  let index = from;
+  while (index < lines.length && lines[index]!.type !== "m") index++;
+  return index;
 }
 
 /** A place in the text, for errors. */
@@ -88,6 +97,7 @@ interface Place {
 const decoder = new TextDecoder();
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
+const EQUALS = 0x3d;
 
 const NOWHERE: Place = { line: 0, offset: 0 };
 
@@ -98,20 +108,56 @@ interface PlacedLine extends Place, SdpLine {}
 function splitLines(text: string): PlacedLine[] {
   const lines: PlacedLine[] = [];
   let line = 0;
-  let end = 0;
-  for (let offset = 0; offset < text.length; offset = end) {
+  let next = 0;
+  for (let offset = 0; offset < text.length; offset = next) {
     line++;
-    end = lineEnd(text, offset);
-    const content = text.slice(offset, end).trimEnd();
-    end += text.startsWith("\r\n", end) ? 2 : 1;
-    if (content === "") continue;
+    const lineEnds = lineEnd(text, offset);
+    next = lineEnds + (isLineBreak(text, lineEnds) ? 2 : 1);
+    const end = trimmedEnd(text, offset, lineEnds);
+    if (end === offset) continue;
     if (line > SDP_LINES_MAX) fail(`More than ${SDP_LINES_MAX} lines`, { line, offset });
-    if (content[1] !== "=") {
+    if (end < offset + 2 || text.charCodeAt(offset + 1) !== EQUALS) {
+      const content = text.slice(offset, end);
       fail(`Line ${quote(content)} is not of the form "x=value"`, { line, offset });
     }
-    lines.push({ line, offset, type: content[0]!, value: content.slice(2).trim() });
+    const value = sliceTrimmed(text, offset + 2, end);
+    lines.push({ line, offset, type: text.charAt(offset), value });
   }
   return lines;
+}
+
+function isLineBreak(text: string, at: number): boolean {
+  return text.charCodeAt(at) === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+}
+
+/** Where a piece of text ends without the blanks behind it. */
+function trimmedEnd(text: string, start: number, end: number): number {
+  let last = end;
+  while (last > start && isBlank(text.charCodeAt(last - 1))) last--;
+  return last;
+}
+
+function sliceTrimmed(text: string, start: number, end: number): string {
+  let first = start;
+  while (first < end && isBlank(text.charCodeAt(first))) first++;
+  return text.slice(first, trimmedEnd(text, first, end));
+}
+
+/** The fields of a line that blanks separate. */
+function fieldsOf(value: string): string[] {
+  const fields: string[] = [];
+  for (let start = 0; start < value.length;) {
+    let end = start;
+    while (end < value.length && !isBlank(value.charCodeAt(end))) end++;
+    fields.push(value.slice(start, end));
+    start = end;
+    while (start < value.length && isBlank(value.charCodeAt(start))) start++;
+  }
+  return fields;
 }
 
 /**
@@ -141,7 +187,9 @@ function readSession(
   const timing: SdpLine[] = [];
   const attributes: SdpAttribute[] = [];
   const otherLines: SdpLine[] = [];
-  for (const line of lines) {
+  for (let index = 1; index < lines.length; index++) {
+    const line = lines[index]!;
+    if (line.type === "m") break;
     if (line.type === "o") origin ??= readOrigin(line);
     else if (line.type === "s") sessionName ??= line.value;
     else if (line.type === "c") connection ??= readConnection(line);
@@ -162,20 +210,21 @@ function readSession(
 }
 
 /**
- * Reads one media section.
+ * Reads one media section: an `m=` line, and those up to the next.
  *
- * @param lines The `m=` line, and those up to the next.
  * @param sessionConnection Holds where the section has no `c=` of its own.
  */
 function readMedia(
   lines: readonly PlacedLine[],
+  section: { readonly start: number; readonly end: number },
   sessionConnection: SdpConnection | undefined,
 ): MediaDescription {
-  const start = lines[0]!;
+  const start = lines[section.start]!;
   let connection: SdpConnection | undefined;
   const attributes: SdpAttribute[] = [];
   const otherLines: SdpLine[] = [];
-  for (const line of lines.slice(1)) {
+  for (let index = section.start + 1; index < section.end; index++) {
+    const line = lines[index]!;
     // §5.7 allows several, for layers of multicast streams; the first is the one that counts.
     if (line.type === "c") connection ??= readConnection(line);
     else if (line.type === "a") attributes.push(readAttribute(line));
@@ -198,14 +247,15 @@ function readMedia(
 function readMediaLine(
   line: PlacedLine,
 ): Pick<MediaDescription, "kind" | "port" | "portCount" | "protocol" | "formats"> {
-  const [kind, ports, protocol, ...formats] = line.value.split(/[ \t]+/);
-  if (kind === undefined || kind === "" || ports === undefined || protocol === undefined) {
+  const formats = fieldsOf(line.value);
+  const [kind, ports, protocol] = formats.splice(0, 3);
+  if (kind === undefined || ports === undefined || protocol === undefined) {
     fail(`Media line ${quote(line.value)} needs a kind, a port and a protocol`, line);
   }
-  const match = /^(\d{1,5})(?:\/(\d{1,5}))?$/.exec(ports);
-  const port = Number(match?.[1]);
-  const portCount = Number(match?.[2] ?? 1);
-  if (match === null || port > PORT_MAX || portCount < 1 || portCount > PORT_MAX) {
+  const slash = ports.indexOf("/");
+  const port = portNumber(slash < 0 ? ports : ports.slice(0, slash));
+  const portCount = slash < 0 ? 1 : portNumber(ports.slice(slash + 1));
+  if (Number.isNaN(port) || !(portCount >= 1)) {
     fail(`Port ${quote(ports)} is not a number up to ${PORT_MAX}`, line);
   }
   // A refused stream without formats is against the grammar, and in use.
@@ -214,19 +264,34 @@ function readMediaLine(
   return { kind: kind.toLowerCase(), port, portCount, protocol, formats };
 }
 
+/** Reads up to five digits; `NaN` for anything else, and for what is no port. */
+function portNumber(text: string): number {
+  if (text === "" || text.length > 5 || !isDigits(text)) return NaN;
+  const port = Number(text);
+  return port > PORT_MAX ? NaN : port;
+}
+
+function isDigits(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return text !== "";
+}
+
 /** Reads `o=alice 2890844526 2890844526 IN IP4 192.0.2.1`. §5.2. */
 function readOrigin(line: PlacedLine): SdpOrigin {
   // User names with spaces are against §5.2, and in use: the last five fields are sure.
-  const fields = line.value.split(/[ \t]+/);
-  const [sessionId, sessionVersion, netType, addressType, address] = fields.slice(-5);
-  if (fields.length < 6 || sessionId === undefined || sessionVersion === undefined) {
+  const fields = fieldsOf(line.value);
+  const [sessionId, sessionVersion, netType, addressType, address] = fields.splice(-5);
+  if (fields.length === 0 || sessionId === undefined || sessionVersion === undefined) {
     fail(`Origin ${quote(line.value)} does not have six fields`, line);
   }
-  if (!/^\d+$/.test(sessionVersion) || sessionVersion.length > ORIGIN_DIGITS_MAX) {
+  if (!isDigits(sessionVersion) || sessionVersion.length > ORIGIN_DIGITS_MAX) {
     fail(`Session version ${quote(sessionVersion)} is not a number`, line);
   }
   return {
-    username: fields.slice(0, -5).join(" "),
+    username: fields.length === 1 ? fields[0]! : fields.join(" "),
     sessionId,
     sessionVersion,
     netType: netType!,
@@ -237,11 +302,13 @@ function readOrigin(line: PlacedLine): SdpOrigin {
 
 /** Reads `c=IN IP4 192.0.2.1`. §5.7. */
 function readConnection(line: PlacedLine): SdpConnection {
-  const [netType, addressType, address] = line.value.split(/[ \t]+/);
-  if (netType?.toUpperCase() !== "IN" || !/^IP[46]$/i.test(addressType ?? "")) {
+  const [netType, addressType, address] = fieldsOf(line.value);
+  const isKnown = addressType === "IP4" || addressType === "IP6" ||
+    /^IP[46]$/i.test(addressType ?? "");
+  if ((netType !== "IN" && netType?.toUpperCase() !== "IN") || !isKnown) {
     fail(`Connection ${quote(line.value)} is neither "IN IP4" nor "IN IP6"`, line);
   }
-  if (address === undefined || address === "") {
+  if (address === undefined) {
     fail(`Connection ${quote(line.value)} has no address`, line);
   }
   return { addressType: addressTypeOf(addressType!, address), address };
@@ -250,14 +317,19 @@ function readConnection(line: PlacedLine): SdpConnection {
 /** The family that is meant: what the address itself shows wins over the label before it. */
 function addressTypeOf(label: string, address: string): SdpAddressType {
   if (isIpv6(address)) return "IP6";
-  return /^[\d./]+$/.test(address) || label.toUpperCase() !== "IP6" ? "IP4" : "IP6";
+  if (label === "IP4" || /^[\d./]+$/.test(address)) return "IP4";
+  return label.toUpperCase() === "IP6" ? "IP6" : "IP4";
 }
 
 /** Reads `a=sendrecv` or `a=ptime:20`. §5.13. */
 function readAttribute(line: PlacedLine): SdpAttribute {
-  const colon = line.value.indexOf(":");
-  if (colon < 0) return { name: line.value, value: undefined };
-  return { name: line.value.slice(0, colon).trim(), value: line.value.slice(colon + 1).trim() };
+  const { value } = line;
+  const colon = value.indexOf(":");
+  if (colon < 0) return { name: value, value: undefined };
+  return {
+    name: sliceTrimmed(value, 0, colon),
+    value: sliceTrimmed(value, colon + 1, value.length),
+  };
 }
 
 /** A line without its place, as descriptions keep it. */

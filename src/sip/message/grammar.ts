@@ -100,20 +100,30 @@ export function sliceTrimmed(text: string, start: number, end: number): string {
   return text.slice(from, to);
 }
 
+/** Slices `start` to `end` in lower case. */
+export function sliceLowerCase(text: string, start: number, end: number): string {
+  for (let at = start; at < end; at++) {
+    if (isUpperCase(text.charCodeAt(at))) return text.slice(start, end).toLowerCase();
+  }
+  return text.slice(start, end);
+}
+
+/** `A` to `Z`, and what lies beyond ASCII: it may be. */
+function isUpperCase(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || code >= 0x80;
+}
+
 /** Tells whether a whole text is a token. */
 export function isToken(text: string): boolean {
   return text !== "" && skipClass(text, 0, CLASS.token) === text.length;
 }
 
-const UNSAFE = /[\r\n\0]/;
-
 /** Tells whether text can be written into a header: no CR or LF, and NUL only in a quoted-pair. */
 export function isSafeText(text: string): boolean {
-  // One look is enough for nearly every text
-  if (!UNSAFE.test(text)) return true;
-  if (text.includes("\r") || text.includes("\n")) return false;
-  for (let at = text.indexOf("\0"); at >= 0; at = text.indexOf("\0", at + 1)) {
-    if (at === 0 || text.charCodeAt(at - 1) !== 0x5c) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x0d || code === 0x0a) return false;
+    if (code === 0 && (at === 0 || text.charCodeAt(at - 1) !== 0x5c)) return false;
   }
   return true;
 }

@@ -5,7 +5,7 @@
  */
 
 import { isSafeText, isSpace, skipSpace, sliceTrimmed, trimSpace } from "./grammar.ts";
-import { headerKey } from "./header_names.ts";
+import { findCommonName, headerKey, type HeaderName } from "./header_names.ts";
 import type { HeaderLine } from "./headers.ts";
 import type { SipLimits } from "./limits.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
@@ -24,12 +24,13 @@ export function readHeaderLines(head: string, start: number, limits: SipLimits):
       const message = `Message has more than ${limits.headersMax} header lines`;
       throw new SipParseError(message, { offset: at, statusCode: 513 });
     }
-    const end = skipHeader(head, at);
+    const lineEnd = skipLine(head, at);
+    const end = skipFolds(head, lineEnd);
     if (end - at > limits.headerBytesMax) {
       const message = `Header line has ${end - at} characters, more than the limit`;
       throw new SipParseError(message, { offset: at, statusCode: 513 });
     }
-    lines.push(readLine(head, at, end));
+    lines.push(readLine(head, at, end, end > lineEnd));
     at = end;
   }
   return lines;
@@ -42,33 +43,38 @@ export function readHeaderLines(head: string, start: number, limits: SipLimits):
  * @throws SipParseError for CR or LF alone.
  */
 export function skipLine(head: string, start: number): number {
-  const lf = head.indexOf("\n", start);
-  if (lf < 0 || head.indexOf("\r", start) !== lf - 1) {
-    throw new SipParseError("Line does not end with CRLF", { offset: start });
+  for (let at = start; at < head.length; at++) {
+    const code = head.charCodeAt(at);
+    if (code === 0x0d && head.charCodeAt(at + 1) === 0x0a) return at + 2;
+    if (code === 0x0d || code === 0x0a) break;
   }
-  return lf + 1;
+  throw new SipParseError("Line does not end with CRLF", { offset: start });
 }
 
-/** Finds the end of a header with its continuation lines. */
-function skipHeader(head: string, start: number): number {
-  let end = skipLine(head, start);
+/** Finds the end of the continuation lines of a header. */
+function skipFolds(head: string, start: number): number {
+  let end = start;
   while (end < head.length && isSpace(head.charCodeAt(end))) end = skipLine(head, end);
   return end;
 }
 
-function readLine(head: string, start: number, end: number): HeaderLine {
-  const colon = head.indexOf(":", start);
-  if (colon < 0 || colon >= end) {
-    throw new SipParseError("Header line has no colon", { offset: start });
-  }
+function readLine(head: string, start: number, end: number, isFolded: boolean): HeaderLine {
+  let colon = start;
+  while (colon < end && head.charCodeAt(colon) !== 0x3a) colon++;
+  if (colon === end) throw new SipParseError("Header line has no colon", { offset: start });
+  const { name, key } = findCommonName(head, start, colon) ?? readName(head, start, colon);
+  const offset = skipSpace(head, colon + 1);
+  const value = sliceTrimmed(head, offset, end - 2);
+  return { name, key, value: isFolded ? unfold(value) : value, offset };
+}
+
+function readName(head: string, start: number, colon: number): HeaderName {
   const name = isSpace(head.charCodeAt(start)) ? "" : sliceTrimmed(head, start, colon);
   const key = headerKey(name);
   if (key === undefined) {
     throw new SipParseError(`Header name ${quoteForError(name)} is not a token`, { offset: start });
   }
-  const offset = skipSpace(head, colon + 1);
-  const value = sliceTrimmed(head, offset, end - 2);
-  return { name, key, value: value.includes("\n") ? unfold(value) : value, offset };
+  return { name, key };
 }
 
 /** §7.3.1: a line break with the white space around it is one space. */

@@ -50,22 +50,53 @@ const COMMON_NAMES = [
   ..."WWW-Authenticate X-Room-ID X-Session-ID".split(" "),
 ];
 
-const KEYS: ReadonlyMap<string, string> = buildKeys();
+/** A name as written, and what it is compared by. */
+export interface HeaderName {
+  readonly name: string;
+  readonly key: string;
+}
 
-function buildKeys(): Map<string, string> {
+const NAMES: ReadonlyMap<string, HeaderName> = buildNames();
+
+/** The same by their hashes, of which no two are equal. */
+const NAMES_BY_HASH: ReadonlyMap<number, HeaderName> = new Map(
+  [...NAMES.values()].map((name) => [hashOf(name.name, 0, name.name.length), name]),
+);
+
+function buildNames(): Map<string, HeaderName> {
+  const names = new Map<string, HeaderName>();
   const keys = new Map<string, string>();
-  const intern = new Map<string, string>();
+  const add = (name: string, key: string) => names.set(name, { name, key });
   for (const name of COMMON_NAMES) {
     const lower = name.toLowerCase();
-    const key = intern.get(lower) ?? lower;
-    intern.set(lower, key);
-    keys.set(name, key).set(key, key);
+    const key = keys.get(lower) ?? lower;
+    keys.set(lower, key);
+    add(name, key);
+    add(key, key);
   }
   for (const [letter, name] of Object.entries(COMPACT_FORMS)) {
-    const key = intern.get(name) ?? name;
-    keys.set(letter, key).set(letter.toUpperCase(), key);
+    const key = keys.get(name) ?? name;
+    add(letter, key);
+    add(letter.toUpperCase(), key);
   }
-  return keys;
+  return names;
+}
+
+function hashOf(text: string, start: number, end: number): number {
+  let hash = 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  return hash;
+}
+
+/**
+ * Finds the name that stands at a place of a text, if it is one that most messages use as it is
+ * spelled there: no text is made for it.
+ */
+export function findCommonName(text: string, start: number, end: number): HeaderName | undefined {
+  const found = NAMES_BY_HASH.get(hashOf(text, start, end));
+  return found?.name.length === end - start && text.startsWith(found.name, start)
+    ? found
+    : undefined;
 }
 
 /**
@@ -74,9 +105,9 @@ function buildKeys(): Map<string, string> {
  * @returns `undefined` when the name is not a token.
  */
 export function headerKey(name: string): string | undefined {
-  const known = KEYS.get(name);
-  if (known !== undefined) return known;
+  const known = NAMES.get(name);
+  if (known !== undefined) return known.key;
   if (!isToken(name)) return undefined;
   const lower = name.toLowerCase();
-  return KEYS.get(lower) ?? lower;
+  return NAMES.get(lower)?.key ?? lower;
 }

@@ -38,7 +38,14 @@ export type Headers = readonly (readonly [string, string])[];
  */
 export class SipHeaders {
   #lines: HeaderLine[] = [];
-  #views: Map<string, unknown> | undefined;
+  #via: Via | undefined;
+  #from: NameAddr | undefined;
+  #to: NameAddr | undefined;
+  #cseq: CSeq | undefined;
+  #callId: string | undefined;
+  #contact: NameAddr | undefined;
+  #maxForwards: number | undefined;
+  #contentLength: number | undefined;
 
   constructor(entries: Iterable<readonly [string, string]> = []) {
     for (const [name, value] of entries) this.#lines.push(makeLine(name, value));
@@ -87,14 +94,14 @@ export class SipHeaders {
   append(name: string, value: string): this {
     const line = makeLine(name, value);
     this.#lines.push(line);
-    this.#views?.delete(line.key);
+    this.#forget(line.key);
     return this;
   }
 
   /** Adds a line of another message at the end, as it is there. */
   appendLine(line: HeaderLine): this {
     this.#lines.push(line);
-    this.#views?.delete(line.key);
+    this.#forget(line.key);
     return this;
   }
 
@@ -102,7 +109,7 @@ export class SipHeaders {
   prepend(name: string, value: string): this {
     const line = makeLine(name, value);
     this.#lines.unshift(line);
-    this.#views?.delete(line.key);
+    this.#forget(line.key);
     return this;
   }
 
@@ -113,22 +120,22 @@ export class SipHeaders {
     if (index < 0) return this.append(name, value);
     this.#lines = this.#lines.filter((one, at) => at <= index || one.key !== line.key);
     this.#lines[index] = line;
-    this.#views?.delete(line.key);
+    this.#forget(line.key);
     return this;
   }
 
   /**
    * Replaces the first line of this name alone; without any, adds one at the end.
    *
-   * @param view What the typed view of the new value is, where that is known.
+   * @param via The new value, read, where it is known to be that of a Via.
    */
-  replaceFirst(name: string, value: string, view?: unknown): this {
+  replaceFirst(name: string, value: string, via?: Via): this {
     const line = makeLine(name, value);
     const index = this.#lines.findIndex((one) => one.key === line.key);
     if (index < 0) return this.append(name, value);
     this.#lines[index] = line;
-    if (view === undefined) this.#views?.delete(line.key);
-    else (this.#views ??= new Map()).set(line.key, view);
+    this.#forget(line.key);
+    if (via !== undefined) this.#via = via;
     return this;
   }
 
@@ -136,7 +143,7 @@ export class SipHeaders {
   delete(name: string): this {
     const key = keyOf(name);
     this.#lines = this.#lines.filter((line) => line.key !== key);
-    this.#views?.delete(key);
+    this.#forget(key);
     return this;
   }
 
@@ -153,13 +160,20 @@ export class SipHeaders {
   clone(): SipHeaders {
     const copy = new SipHeaders();
     copy.#lines = this.#lines.slice();
-    if (this.#views !== undefined) copy.#views = new Map(this.#views);
+    copy.#via = this.#via;
+    copy.#from = this.#from;
+    copy.#to = this.#to;
+    copy.#cseq = this.#cseq;
+    copy.#callId = this.#callId;
+    copy.#contact = this.#contact;
+    copy.#maxForwards = this.#maxForwards;
+    copy.#contentLength = this.#contentLength;
     return copy;
   }
 
   /** The topmost Via. §20.42. */
   get via(): Via {
-    return this.#required("via", "Via", parseFirstVia);
+    return this.#via ??= parseFirstVia(this.#required("via", "Via"));
   }
 
   /** All Vias, topmost first. */
@@ -169,38 +183,40 @@ export class SipHeaders {
 
   /** §20.20. */
   get from(): NameAddr {
-    return this.#required("from", "From", parseNameAddr);
+    return this.#from ??= parseNameAddr(this.#required("from", "From"));
   }
 
   /** §20.39. */
   get to(): NameAddr {
-    return this.#required("to", "To", parseNameAddr);
+    return this.#to ??= parseNameAddr(this.#required("to", "To"));
   }
 
   /** §20.16. */
   get cseq(): CSeq {
-    return this.#required("cseq", "CSeq", parseCSeq);
+    return this.#cseq ??= parseCSeq(this.#required("cseq", "CSeq"));
   }
 
   /** §20.8. */
   get callId(): string {
-    return this.#required("call-id", "Call-ID", parseCallId);
+    return this.#callId ??= parseCallId(this.#required("call-id", "Call-ID"));
   }
 
   /** The first Contact. `*` is none. §20.10. */
   get contact(): NameAddr | undefined {
-    if (this.#first("contact") === "*") return undefined;
-    return this.#optional("contact", parseFirstNameAddr);
+    if (this.#contact !== undefined) return this.#contact;
+    const text = this.#first("contact");
+    if (text === undefined || text === "*") return undefined;
+    return this.#contact = parseFirstNameAddr(text);
   }
 
   /** 0 to 255. §20.22. */
   get maxForwards(): number | undefined {
-    return this.#optional("max-forwards", parseMaxForwards);
+    return this.#maxForwards ??= this.#number("max-forwards", "Max-Forwards", 255);
   }
 
   /** Bytes. §20.14. */
   get contentLength(): number | undefined {
-    return this.#optional("content-length", parseContentLength);
+    return this.#contentLength ??= this.#number("content-length", "Content-Length", 0xffff_ffff);
   }
 
   /** The text of each Record-Route value, topmost first. §20.30. */
@@ -218,21 +234,44 @@ export class SipHeaders {
     return undefined;
   }
 
-  #optional<T>(key: string, parse: (text: string) => T): T | undefined {
-    const known = this.#views?.get(key);
-    if (known !== undefined) return known as T;
+  #required(key: string, name: string): string {
     const text = this.#first(key);
-    if (text === undefined) return undefined;
-    const view = parse(text);
-    this.#views ??= new Map();
-    this.#views.set(key, view);
-    return view;
+    if (text === undefined) throw new SipParseError(`Header "${name}" is missing`);
+    return text;
   }
 
-  #required<T>(key: string, name: string, parse: (text: string) => T): T {
-    const view = this.#optional(key, parse);
-    if (view === undefined) throw new SipParseError(`Header "${name}" is missing`);
-    return view;
+  #number(key: string, what: string, max: number): number | undefined {
+    const text = this.#first(key);
+    return text === undefined ? undefined : parseScalar(text, { what, max });
+  }
+
+  /** The header has changed: what was read from it holds no more. */
+  #forget(key: string): void {
+    switch (key) {
+      case "via":
+        this.#via = undefined;
+        break;
+      case "from":
+        this.#from = undefined;
+        break;
+      case "to":
+        this.#to = undefined;
+        break;
+      case "cseq":
+        this.#cseq = undefined;
+        break;
+      case "call-id":
+        this.#callId = undefined;
+        break;
+      case "contact":
+        this.#contact = undefined;
+        break;
+      case "max-forwards":
+        this.#maxForwards = undefined;
+        break;
+      case "content-length":
+        this.#contentLength = undefined;
+    }
   }
 }
 
@@ -260,12 +299,4 @@ function parseCallId(text: string): string {
   }
   if (text === "") throw new SipParseError("Call-ID is empty");
   return text;
-}
-
-function parseMaxForwards(text: string): number {
-  return parseScalar(text, { what: "Max-Forwards", max: 255 });
-}
-
-function parseContentLength(text: string): number {
-  return parseScalar(text, { what: "Content-Length", max: 0xffff_ffff });
 }

@@ -7,7 +7,15 @@
  * @module
  */
 
-import { CLASS, quote, skipClass, skipQuoted, skipSpace, unquote } from "./grammar.ts";
+import {
+  CLASS,
+  quote,
+  skipClass,
+  skipQuoted,
+  skipSpace,
+  sliceLowerCase,
+  unquote,
+} from "./grammar.ts";
 import { SipParseError } from "./parse_error.ts";
 
 /**
@@ -45,7 +53,7 @@ export function scanParameters(text: string, start: number): ScannedParameters {
     if (nameEnd === nameStart) {
       throw new SipParseError("Parameter has no name", { offset: nameStart });
     }
-    const name = text.slice(nameStart, nameEnd).toLowerCase();
+    const name = sliceLowerCase(text, nameStart, nameEnd);
     // §7.3.1: any given parameter-name MUST NOT appear more than once
     if (parameters.has(name)) {
       throw new SipParseError(`Parameter "${name}" comes twice`, { offset: nameStart });

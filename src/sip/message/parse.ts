@@ -27,7 +27,7 @@ export interface ParseOptions {
 /**
  * Reads one message: a whole datagram, or what `StreamFramer` cut out of a stream.
  *
- * @param bytes Not copied: the message's body is a view of it.
+ * @param bytes Nothing of the message is a view of it.
  * @throws SipParseError and nothing else, with what is needed to answer a broken request.
  */
 export function parseMessage(bytes: Uint8Array, options: ParseOptions = {}): SipMessage {
@@ -58,6 +58,8 @@ export function isKeepAlive(bytes: Uint8Array): boolean {
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** One character for each byte, the right one for those of ASCII. */
+const asciiDecoder = new TextDecoder("latin1");
 const encoder = new TextEncoder();
 
 /** A message whose head has been decoded. */
@@ -87,10 +89,10 @@ function skipLineBreaks(bytes: Uint8Array): number {
  * @returns Its index, or -1.
  */
 export function findHeadEnd(bytes: Uint8Array, start: number): number {
-  let at = bytes.indexOf(10, start + 1);
-  while (at >= 0 && at + 2 < bytes.length) {
-    if (bytes[at + 2] === 10 && bytes[at + 1] === 13 && bytes[at - 1] === 13) return at - 1;
-    at = bytes.indexOf(10, at + 1);
+  for (let at = start + 3; at < bytes.length; at++) {
+    const isEnd = bytes[at] === 10 && bytes[at - 1] === 13 && bytes[at - 2] === 10 &&
+      bytes[at - 3] === 13;
+    if (isEnd) return at - 3;
   }
   return -1;
 }
@@ -103,14 +105,27 @@ function skipHead(bytes: Uint8Array, start: number): number {
 }
 
 function decodeHead(bytes: Uint8Array, start: number, bodyStart: number): string {
-  let text: string;
+  const end = bodyStart - 2;
+  const text = isAscii(bytes, start, end)
+    // To decode all of it costs less than a view of a part
+    ? asciiDecoder.decode(bytes).slice(start, end)
+    : decodeUtf8(bytes.subarray(start, end));
+  requireNoBareNul(text);
+  return text;
+}
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  let seen = 0;
+  for (let at = start; at < end; at++) seen |= bytes[at] as number;
+  return seen < 0x80;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
   try {
-    text = decoder.decode(bytes.subarray(start, bodyStart - 2));
+    return decoder.decode(bytes);
   } catch {
     throw new SipParseError("Message has headers that are not UTF-8");
   }
-  requireNoBareNul(text);
-  return text;
 }
 
 function readMessage(
@@ -231,5 +246,5 @@ function readBody(
     const message = `Content-Length is ${length}, and ${available} bytes came`;
     throw new SipParseError(message, { offset: text.length });
   }
-  return length === 0 ? EMPTY_BODY : bytes.subarray(bodyStart, bodyStart + length);
+  return length === 0 ? EMPTY_BODY : bytes.slice(bodyStart, bodyStart + length);
 }

@@ -27,7 +27,8 @@ export function parseStartLine(line: string, limits: SipLimits): StartLine {
 
 /** Tells whether a start line is a Status-Line of some version. */
 export function startsWithVersion(line: string): boolean {
-  return line.slice(0, 4).toUpperCase() === "SIP/";
+  return (line.charCodeAt(0) | 0x20) === 0x73 && (line.charCodeAt(1) | 0x20) === 0x69 &&
+    (line.charCodeAt(2) | 0x20) === 0x70 && line.charCodeAt(3) === 0x2f;
 }
 
 function parseStatusLine(line: string): StartLine {

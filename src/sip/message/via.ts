@@ -10,7 +10,7 @@ import { formatHost } from "../../base/socket_address.ts";
 import type { SipHeaders } from "./headers.ts";
 import { CLASS, parseScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
 import { scanHost } from "./host.ts";
-import { type Parameters, scanParameters, serializeParameter } from "./parameters.ts";
+import { type Parameters, scanParameters, serializeParameters } from "./parameters.ts";
 import { SipParseError } from "./parse_error.ts";
 
 /** One Via value. */
@@ -61,7 +61,9 @@ function scanVia(text: string, start: number): { via: Via; end: number } {
   if (transportEnd === at || hostStart === transportEnd) {
     throw new SipParseError("Via has no transport and sent-by", { offset: at });
   }
-  const transport = text.slice(at, transportEnd).toUpperCase();
+  const transport = text.startsWith("UDP ", at)
+    ? "UDP"
+    : text.slice(at, transportEnd).toUpperCase();
   const host = scanHost(text, hostStart);
   at = skipSpace(text, host.end);
   let port: number | undefined;
@@ -107,13 +109,24 @@ function makeVia(
  * what it looks like.
  */
 export function serializeVia(via: Via): string {
-  let text = `SIP/2.0/${via.transport} ${formatHost(via.host)}`;
-  if (via.port !== undefined) text += `:${via.port}`;
+  return serializeWith(via, parametersOf(via));
+}
+
+function serializeWith({ transport, host, port }: Via, parameters: Parameters): string {
+  let text = `SIP/2.0/${transport} ${formatHost(host)}`;
+  if (port !== undefined) text += `:${port}`;
+  return text + serializeParameters(parameters);
+}
+
+/** The parameters, with the fields as they are said beside them. */
+function parametersOf(via: Via): Parameters {
+  const parameters = new Map<string, string | undefined>();
   for (const [name, value] of via.parameters) {
-    text += isField(name) ? serializeField(via, name) : serializeParameter(name, value);
+    if (isField(name)) setField(parameters, name, via[name]);
+    else parameters.set(name, value);
   }
-  for (const name of FIELDS) if (!via.parameters.has(name)) text += serializeField(via, name);
-  return text;
+  for (const name of FIELDS) if (!parameters.has(name)) setField(parameters, name, via[name]);
+  return parameters;
 }
 
 const FIELDS = ["branch", "received", "rport"] as const;
@@ -123,10 +136,13 @@ function isField(name: string): name is ViaField {
   return name === "branch" || name === "received" || name === "rport";
 }
 
-function serializeField(via: Via, name: ViaField): string {
-  const value = via[name];
-  if (value === undefined) return "";
-  return serializeParameter(name, value === true ? undefined : String(value));
+function setField(
+  parameters: Map<string, string | undefined>,
+  name: ViaField,
+  value: string | number | true | undefined,
+): void {
+  if (value === undefined) return;
+  parameters.set(name, value === true ? undefined : `${value}`);
 }
 
 /**
@@ -137,15 +153,13 @@ function serializeField(via: Via, name: ViaField): string {
  */
 export function replaceTopVia(headers: SipHeaders, via: Via): void {
   const line = headers.get("Via");
-  const text = serializeVia(via);
+  const parameters = parametersOf(via);
+  const text = serializeWith(via, parameters);
   if (line === undefined) {
     headers.prepend("Via", text);
     return;
   }
-  const parameters = new Map(via.parameters);
-  for (const name of FIELDS) {
-    const value = via[name];
-    if (value !== undefined) parameters.set(name, value === true ? undefined : String(value));
-  }
-  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)), { ...via, parameters });
+  const { transport, host, port, branch, received, rport } = via;
+  const read = { transport, host, port, branch, received, rport, parameters };
+  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)), read);
 }

@@ -44,7 +44,9 @@ export function stampVia(request: SipRequest, flow: Flow): void {
   const rport = via.rport === undefined ? undefined : flow.remote.port;
   const needed = rport !== undefined || via.received !== undefined || via.host !== source;
   if (!needed || (via.received === source && via.rport === rport)) return;
-  replaceTopVia(request.headers, { ...via, received: source, rport });
+  const { transport, host, port, branch, parameters } = via;
+  const received = source;
+  replaceTopVia(request.headers, { transport, host, port, branch, received, rport, parameters });
 }
 
 /** A zone (`fe80::1%eth0`) means something on this machine only. RFC 4007 §11.2 */

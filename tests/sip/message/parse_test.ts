@@ -197,11 +197,12 @@ describe("RFC 3261 §8.1.1 mandatory headers", () => {
 describe("RFC 3261 §18.3 bodies", () => {
   const withLength = (length: number) => inviteWith("Content-Length", `Content-Length: ${length}`);
 
-  test("end where Content-Length says, and are a view of the input", () => {
+  test("end where Content-Length says, and do not change with the input", () => {
     const bytes = bytesOf(withLength(3));
     const message = parseMessage(bytes);
     expect(textOf(message.body)).toBe("v=0");
-    expect(message.body.buffer).toBe(bytes.buffer);
+    bytes.fill(0);
+    expect(textOf(message.body)).toBe("v=0");
   });
 
   test("shorter than Content-Length are refused", () => {
