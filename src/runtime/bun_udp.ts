@@ -7,6 +7,8 @@
 import { isIpv6, type SocketAddress } from "../base/socket_address.ts";
 import { bindError } from "./bind_error.ts";
 import { enlargeBuffers } from "./bun_buffers.ts";
+import { openLibC } from "./bun_libc.ts";
+import { DatagramSender } from "./bun_send.ts";
 import { plainAddress } from "./plain_address.ts";
 import type { UdpOptions, UdpSocket } from "./ports.ts";
 
@@ -64,10 +66,14 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
       binaryType: "uint8array",
       socket: handlers,
     });
-    if (options.largeBuffers === true) await enlargeBuffers(socket.fd);
+    const libc = await openLibC();
+    const { fd } = socket;
+    const isOpen = libc !== undefined && fd !== undefined;
+    if (isOpen && options.largeBuffers === true) enlargeBuffers(libc, fd);
+    const sender = isOpen && !isIpv6(hostname) ? new DatagramSender(libc, fd) : undefined;
     // To ask the socket costs a system call and two strings
     const local = port === 0 ? socket.address : { address: hostname, port };
-    return new BunUdpSocket(socket, state, local);
+    return new BunUdpSocket({ socket, sender, state, local });
   } catch (error) {
     throw bindError("udp", options, error);
   }
@@ -76,16 +82,26 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
 class BunUdpSocket implements UdpSocket {
   readonly local: SocketAddress;
   readonly #socket: BunSocket;
+  readonly #sender: DatagramSender | undefined;
   readonly #state: { open: boolean };
 
-  constructor(socket: BunSocket, state: { open: boolean }, local: SocketAddress) {
+  constructor(
+    { socket, sender, state, local }: {
+      readonly socket: BunSocket;
+      readonly sender: DatagramSender | undefined;
+      readonly state: { open: boolean };
+      readonly local: SocketAddress;
+    },
+  ) {
     this.#socket = socket;
+    this.#sender = sender;
     this.#state = state;
     this.local = { address: local.address, port: local.port };
   }
 
   send(data: Uint8Array, port: number, address: string): boolean {
     if (!this.#state.open) return false;
+    if (this.#sender?.send(data, port, address) === true) return true;
     try {
       return this.#socket.send(data, port, address);
     } catch (error) {

@@ -115,6 +115,23 @@ export const UDP_CHECKS: Readonly<Record<string, Check>> = {
     socket.close();
   },
 
+  "UDP: a part of a buffer, to one peer and then another": async (runtime) => {
+    const [left, right] = [keeping(), keeping()];
+    const a = await runtime.bindUdp(left);
+    const b = await runtime.bindUdp(right);
+    const socket = await runtime.bindUdp(keeping());
+    const buffer = text("-one-two-");
+    for (const to of [a, b, a]) {
+      socket.send(buffer.subarray(1, 4), to.local.port, "127.0.0.1");
+      socket.send(buffer.subarray(5, 8), to.local.port, "127.0.0.1");
+    }
+    await until(() => left.got.length === 4 && right.got.length === 2, "all came");
+    const words = ({ got }: { readonly got: string[] }) => got.map((one) => one.split(" ")[1]);
+    same(words(left), ["one", "two", "one", "two"]);
+    same(words(right), ["one", "two"]);
+    for (const each of [a, b, socket]) each.close();
+  },
+
   "UDP: what is sent in one turn leaves in its order": async (runtime) => {
     const options = keeping();
     const socket = await runtime.bindUdp(options);
