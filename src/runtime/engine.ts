@@ -4,20 +4,26 @@
  *
  * The engine compiles what is hot once more with its most thorough compiler. Signalling is wide and not hot: for the
  * first ten thousand calls that compiler costs more than half of what a call does, and gains little later. Loops over
- * samples, which need it, pass the higher threshold within a second. `docs/PERFORMANCE.md` has the figures.
+ * samples, which need it, pass the higher threshold within a second. The memory allocator looks so often for pages to
+ * give back to the system that it is a twentieth of what a call costs. `docs/PERFORMANCE.md` has the figures.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** How often code runs before the engine's most thorough compiler looks at it; its own value is 64,000. */
-const SETTING = ["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp", "1000000"] as const;
+/** What is set, where its user has not chosen otherwise. */
+const SETTINGS: readonly (readonly [name: string, value: string])[] = [
+  // How often code runs before the engine's most thorough compiler looks at it; its own value is 64,000
+  ["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp", "1000000"],
+  // Milliseconds between two looks for memory to give back; by itself it looks some ten times a second
+  ["MIMALLOC_PURGE_HOLES_MIN_INTERVAL", "5000"],
+];
 
-/** Versions of Bun that know the setting by this name. */
+/** Versions of Bun that know the settings by these names. */
 const KNOWN_BY = "1.4.";
 
-/** Says that the setting is ours, and not to be handed on to children. */
+/** Names the settings that are ours, and not to be handed on to children. */
 const MARK = "VOICEGW_ENGINE_TUNED";
 
 type Execve = (path: Uint8Array, argv: BigUint64Array, envp: BigUint64Array) => number;
@@ -27,17 +33,17 @@ type Execve = (path: Uint8Array, argv: BigUint64Array, envp: BigUint64Array) => 
  * where that is not possible: under another runtime, on another system, or without its C library.
  */
 export async function tuneEngine(): Promise<void> {
-  const [name, value] = SETTING;
-  if (process.env[MARK] !== undefined) {
-    // The engine has read it; programs that we start are none of its business
-    delete process.env[MARK];
-    delete process.env[name];
+  const ours = process.env[MARK];
+  if (ours !== undefined) {
+    // The engine has read them; programs that we start are none of its business
+    for (const name of [MARK, ...ours.split(" ")]) delete process.env[name];
     return;
   }
   const { bun } = process.versions as Record<string, string | undefined>;
   // Another version may not know the setting, and would not start
   if (!bun?.startsWith(KNOWN_BY) || process.platform !== "linux") return;
-  if (process.env[name] !== undefined) return;
+  const wanted = SETTINGS.filter(([name]) => process.env[name] === undefined);
+  if (wanted.length === 0) return;
   try {
     const { dlopen, ptr } = await import("bun:ffi");
     const { symbols } = dlopen("libc.so.6", {
@@ -50,7 +56,8 @@ export async function tuneEngine(): Promise<void> {
       // A null pointer ends the list
       return BigUint64Array.from([...bytes.map((text) => BigInt(ptr(text))), 0n]);
     };
-    const environment = { ...process.env, [name]: value, [MARK]: "1" };
+    const names = wanted.map(([name]) => name).join(" ");
+    const environment = { ...process.env, ...Object.fromEntries(wanted), [MARK]: names };
     const entries = Object.entries(environment).map(([key, text]) => `${key}=${text}`);
     const path = new TextEncoder().encode(`${process.execPath}\0`);
     // Returns only if it fails: then the engine's own settings have to do
