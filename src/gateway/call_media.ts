@@ -102,18 +102,20 @@ export class CallMedia implements AudibleMedia, MediaSink, TimedSession {
   }
 
   /**
-   * Takes a pair of ports: at once where one is at hand.
+   * Takes a pair of ports.
    *
-   * @returns What stands in the way, or the RTP port.
+   * @param done Hears what stands in the way, or the RTP port: before the return where a pair is at
+   * hand.
    */
-  bind(): number | string | Promise<number | string> {
+  bind(done: (bound: number | string) => void): void {
     const { ports, runtime } = this.#context;
     const taken = ports.take(
       this.#rtpAddress,
       (data, port, address) => this.#receiveRtp(data, port, address, runtime.now()),
       (data, _port, address) => this.#receiveRtcp(data, address, runtime.now()),
     );
-    return taken instanceof Promise ? this.#whenBound(taken) : this.#use(taken);
+    if (taken instanceof Promise) void this.#whenBound(taken).then(done);
+    else done(this.#use(taken));
   }
 
   async #whenBound(binding: Promise<PortPair | undefined>): Promise<number | string> {

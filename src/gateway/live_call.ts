@@ -224,7 +224,7 @@ export class LiveCall implements SessionOwner {
   #do(output: CallOutput, now: Millis): void {
     switch (output.type) {
       case "bind_rtp":
-        return this.#bindRtp();
+        return this.#media.bind((bound) => this.#rtpBound(bound));
       case "ring":
         return this.#perform(this.call.ring(), now);
       case "start_handler":
@@ -292,12 +292,6 @@ export class LiveCall implements SessionOwner {
     observer.callAnswered?.(this.call.facts);
     this.#media.answered(now);
     this.#handlers.answered(now);
-  }
-
-  #bindRtp(): void {
-    const bound = this.#media.bind();
-    if (bound instanceof Promise) void bound.then((result) => this.#rtpBound(result));
-    else this.#rtpBound(bound);
   }
 
   #rtpBound(bound: number | string): void {
