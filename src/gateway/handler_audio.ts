@@ -64,7 +64,7 @@ export class HandlerAudio {
   /** How much of the handler's audio waits to be played. */
   get queuedMs(): Millis {
     if (this.#prompt !== undefined) return 0;
-    return this.#heldBytes / this.#bytesPerMs + (this.#media?.statistics().queue_ms ?? 0);
+    return this.#heldBytes / this.#bytesPerMs + (this.#media?.queuedMs ?? 0);
   }
 
   /** How much was dropped on the way to the media, which does not count it. */
@@ -75,6 +75,9 @@ export class HandlerAudio {
   /** Takes what is no handler's off the counts of the media, and adds what never reached it. */
   counted(statistics: MediaStatistics): MediaStatistics {
     const prompt = this.#prompt;
+    const isAllCounted = prompt === undefined && this.#prompted === NO_PROMPT &&
+      this.#unqueuedMs === 0;
+    if (isAllCounted) return statistics;
     const { playedMs, droppedMs, skippedMs, underruns } = prompt === undefined
       ? this.#prompted
       : addCounts(this.#prompted, prompt.counts);

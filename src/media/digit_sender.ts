@@ -46,6 +46,17 @@ export interface DigitClocks {
   readonly eventRate: Hertz;
 }
 
+/** The clocks of a stream: events have that of its audio, where nothing else was agreed on. */
+export function digitClocks(
+  stream: {
+    readonly codec: { readonly clockRate: Hertz };
+    readonly telephoneEventClockRate?: Hertz | undefined;
+  },
+): DigitClocks {
+  const { clockRate } = stream.codec;
+  return { clockRate, eventRate: stream.telephoneEventClockRate ?? clockRate };
+}
+
 interface WaitingDigit {
   /** `undefined`: a pause. */
   readonly code: number | undefined;

@@ -178,13 +178,18 @@ export class HandlerQueue {
     }
   }
 
+  /** How much waits to be played. */
+  get queuedMs(): Millis {
+    return this.#toMs(this.#queue.length);
+  }
+
   /** Counts so far. */
   statistics(): QueueStatistics {
     return {
       played_ms: this.#toMs(this.#played),
       dropped_ms: this.#toMs(this.#dropped),
       skipped_ms: this.#toMs(this.#skipped),
-      queue_ms: this.#toMs(this.#queue.length),
+      queue_ms: this.queuedMs,
       queue_ms_max: this.#toMs(this.#longest),
     };
   }

@@ -301,13 +301,18 @@ export class MediaSession {
     this.#codec.close();
   }
 
+  /** How much of the handler's audio waits to be played. */
+  get queuedMs(): Millis {
+    return this.#send.queuedMs;
+  }
+
   /** Counts so far; may be asked for after the end too. */
   statistics(): MediaStatistics {
     const receive = this.#receive.statistics();
     return {
       ...receive,
       ...this.#send.statistics(),
-      ...qualityStatistics(this.#receivedQuality(), this.#rtcp?.quality),
+      ...qualityStatistics(this.#receivedQuality(receive), this.#rtcp?.quality),
       packets_refused: receive.packets_refused + this.#refused,
     };
   }
@@ -317,10 +322,9 @@ export class MediaSession {
    */
   #aim(): void {
     const { remote, direction, latch } = this.#options;
-    if (remote === undefined) this.#target = undefined;
-    else if (this.#latch.latched) {
-      this.#target = { address: this.#latch.address, port: this.#latch.port };
-    } else this.#target = latch === "auto" ? remote : undefined;
+    const { latched, address, port } = this.#latch;
+    const stated = latch === "auto" ? remote : undefined;
+    this.#target = remote !== undefined && latched ? { address, port } : stated;
     const isSending = direction === "sendrecv" || direction === "sendonly";
     this.#send.aim(isSending ? this.#target : undefined);
   }
@@ -379,14 +383,13 @@ export class MediaSession {
   #openTaps(): Taps {
     const report = (event: MediaEvent) => this.#sink.event(event);
     const begin = { received: this.#received, now: this.#now };
-    const isQueued = () => this.#send.statistics().queue_ms > QUEUED_MS_MIN;
+    const isQueued = () => this.#send.queuedMs > QUEUED_MS_MIN;
     this.#taps = new Taps({ ...tapOptions(this.#options), isQueued }, report, begin);
     return this.#taps;
   }
 
-  #receivedQuality() {
-    const { packets_late } = this.#receive.statistics();
-    return { ...this.#receive.quality(), codec: this.#options.codec, packetsLate: packets_late };
+  #receivedQuality({ packets_late: packetsLate } = this.#receive.statistics()) {
+    return { ...this.#receive.quality(), codec: this.#options.codec, packetsLate };
   }
 }
 

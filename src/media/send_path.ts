@@ -18,7 +18,7 @@ import type { Hertz, Millis, Samples } from "../base/units.ts";
 import { RTP_HEADER_BYTES } from "../rtp/packet.ts";
 import { TELEPHONE_EVENT_BYTES, writeTelephoneEvent } from "../rtp/telephone_event.ts";
 import { ArrivalSlack } from "./arrival_slack.ts";
-import { type DigitClocks, DigitSender } from "./digit_sender.ts";
+import { digitClocks, DigitSender } from "./digit_sender.ts";
 import { FRAME_MS_MAX, FrameEncoder } from "./frame_encoder.ts";
 import { FramePacer } from "./frame_pacer.ts";
 import { HandlerQueue } from "./handler_queue.ts";
@@ -113,7 +113,7 @@ export class SendPath {
     this.#encoder = new FrameEncoder({ codec, rate }, this.#packets.room);
     // RFC 3550 §5.1: the first timestamp is random.
     this.#pacer = new FramePacer(codec.clockRate, options.ptime, randomUint32(random));
-    this.#digits = new DigitSender(clocksOf(options));
+    this.#digits = new DigitSender(digitClocks(options));
     this.#agree(options);
   }
 
@@ -197,7 +197,7 @@ export class SendPath {
       this.#isSilent = false;
     }
     this.#pacer.ptime = options.ptime;
-    this.#digits.clocks = clocksOf(options);
+    this.#digits.clocks = digitClocks(options);
     this.#agree(options);
     if (this.#eventPayloadType >= 0 || !this.#digits.active) return;
     this.#digits.drop();
@@ -239,6 +239,11 @@ export class SendPath {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#queue.fading > 0) this.#sendFrame(this.#pacer.due, false);
+  }
+
+  /** How much of the handler's audio waits to be played. */
+  get queuedMs(): Millis {
+    return this.#queue.queuedMs;
   }
 
   /** Counts so far. */
@@ -392,9 +397,4 @@ export class SendPath {
     this.#finish = "done";
     this.#sink.event({ type: "drained" });
   }
-}
-
-function clocksOf({ codec, telephoneEventClockRate }: SendOptions): DigitClocks {
-  const { clockRate } = codec;
-  return { clockRate, eventRate: telephoneEventClockRate ?? clockRate };
 }

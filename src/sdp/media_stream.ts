@@ -186,11 +186,14 @@ export function formatParameters(media: MediaDescription, payloadType: number): 
 
 /** Tells whether the events of a payload type include `event`. RFC 4733 §2.4.1: `0-15,66`. */
 export function hasEvent(media: MediaDescription, payloadType: number, event: number): boolean {
-  const ranges = formatParameters(media, payloadType).replace(/^events=/i, "").split(",");
+  const stated = formatParameters(media, payloadType);
+  const list = stated.includes("=") ? stated.replace(/^events=/i, "") : stated;
+  const ranges = list.split(",");
   return ranges.some((range) => {
-    const match = /^\s*(\d{1,3})(?:-(\d{1,3}))?\s*$/.exec(range);
-    if (match === null) return false;
-    return Number(match[1]) <= event && event <= Number(match[2] ?? match[1]);
+    const dash = range.indexOf("-");
+    const last = readNumber(range.slice(dash + 1).trim(), 3);
+    const first = dash < 0 ? last : readNumber(range.slice(0, dash).trim(), 3);
+    return first <= event && event <= last;
   });
 }
 

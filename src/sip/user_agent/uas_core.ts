@@ -119,7 +119,9 @@ function refuseContent(request: SipRequest, accepted: readonly string[]): Refusa
       reason: `Content-Encoding ${encoding}`,
     };
   }
-  const type = (headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const stated = headers.get("Content-Type") ?? "";
+  if (accepted.includes(stated)) return undefined;
+  const type = stated.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (accepted.includes(type)) return undefined;
   return {
     statusCode: 415,
