@@ -61,6 +61,8 @@ export interface AgentEvents {
   malformed?(error: SipParseError, flow: Flow, now: Millis): void;
   /** A bug of ours; it costs one message and no other call. */
   crashed(error: unknown): void;
+  /** The last of all sessions, requests and transactions has just ended. */
+  idle?(): void;
 }
 
 /** What an agent is made of. */
@@ -249,6 +251,8 @@ export class Agent {
   #timeout(now: Millis): void {
     this.#wokenAt = now;
     this.#guarded(() => this.#dispatch(this.#userAgent.timeout(now), now));
+    const { sessions, requests, transactions } = this.#userAgent.size;
+    if (sessions + requests + transactions === 0) this.#events.idle?.();
   }
 
   #guarded(act: () => void): void {

@@ -16,6 +16,7 @@ import { Agent } from "./agent.ts";
 import { CallDeadlines } from "./call_deadlines.ts";
 import { makeCall } from "./call_factory.ts";
 import { CallTable } from "./call_table.ts";
+import { IdleMemory } from "./idle_memory.ts";
 import { keysForRestart } from "./changed_keys.ts";
 import { Counters } from "./counters.ts";
 import { Door } from "./door.ts";
@@ -255,6 +256,7 @@ export class Gateway {
     const { sip } = this.#config;
     const { t1 } = sip;
     const message = this.#observer.message;
+    const memory = new IdleMemory(this.#runtime, this.counters);
     return new Agent({
       runtime: this.#runtime,
       signalling: {
@@ -280,6 +282,7 @@ export class Gateway {
           this.#refusals.malformed(error, flow, now);
         },
         crashed: (error) => this.#crashed(error),
+        idle: () => memory.reached(),
       },
     });
   }

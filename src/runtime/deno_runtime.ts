@@ -17,6 +17,8 @@ export function createDenoRuntime(options: RuntimeOptions): Runtime {
     {
       name: "deno",
       connectTcp: connectNodeTcp,
+      // Its engine does so by itself
+      freeMemory: () => {},
       // Without `--unstable-net` there is no other way than node's, which costs three times as much.
       // Buffers have the system's size in both.
       bindUdp: (options) =>

@@ -245,6 +245,11 @@ export interface Runtime {
   now(): Millis;
   /** Processor time that the thread of the event loop has taken. */
   threadTime(): Millis;
+  /**
+   * Gives back to the system what nobody uses, where the engine can be asked. Everything stands
+   * still meanwhile, for some dozens of milliseconds.
+   */
+  freeMemory(): void;
   /** Milliseconds since 1970, for ids and records. */
   wallClock(): Millis;
   setTimer(callback: () => void, delay: Millis): Timer;

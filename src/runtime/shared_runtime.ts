@@ -26,7 +26,7 @@ import { connectWebSocket } from "./web_socket_client.ts";
 
 /** Makes a runtime of the shared parts and the few that differ. */
 export function sharedRuntime(
-  own: Pick<Runtime, "name" | "bindUdp"> & { readonly connectTcp: ConnectTcp },
+  own: Pick<Runtime, "name" | "bindUdp" | "freeMemory"> & { readonly connectTcp: ConnectTcp },
   nextTurn: NextTurn,
   { nameServers = [] }: RuntimeOptions,
 ): Runtime {

@@ -130,7 +130,8 @@ describe("announcements in a call", () => {
   test("come from a web server, which a program of ours may choose anywhere", async () => {
     const { heard } = await callRoom(server.udp, "url", { duration: 4_000 });
     expect(likeness(HIGH, heard)).toBeGreaterThan(0.97);
-  });
+    // A busy machine brings the sound in pieces
+  }, { retry: 2 });
 
   test("that fail are errors for the program, and the next one is heard", async () => {
     const { heard } = await callRoom(server.udp, "broken", { duration: 4_000 });

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { sliceLowerCase } from "../message/grammar.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Via } from "../message/via.ts";
 
@@ -69,7 +70,8 @@ function keyOf2543(request: SipRequest, via: Via, method: string): TransactionKe
 
 /** §17.2.3: host and port are part of the name, as two clients may draw the same branch. */
 function sentBy(via: Via): string {
-  return `${via.host.toLowerCase()}:${via.port ?? DEFAULT_PORT}`;
+  const { host, port = DEFAULT_PORT } = via;
+  return `${sliceLowerCase(host, 0, host.length)}:${port}`;
 }
 
 /** Names the client transaction of a request that we send. */
