@@ -76,7 +76,6 @@ async function serve(options: ServeOptions, io: CliIo): Promise<number> {
   const { logger } = log;
   const runtime = createRuntime({ nameServers: config.sip.name_servers });
   await warmUp(runtime, config, WARM_UP_FULL);
-  runtime.freeMemory();
   const traced = traceOptions(config, options);
   const ladders = traced === undefined
     ? undefined
