@@ -43,9 +43,11 @@ export class Lingering<T> {
 
   /** From now on `item` waits for this long. It cannot be taken back. */
   add(item: T, duration: Millis, now: Millis): void {
-    let queue = this.#queues.find((one) => one.duration === duration);
+    // The difference of two instants is seldom a whole number, even where it should be
+    const whole = Math.round(duration);
+    let queue = this.#queues.find((one) => one.duration === whole);
     if (queue === undefined) {
-      queue = { duration, items: [], ends: [], first: 0 };
+      queue = { duration: whole, items: [], ends: [], first: 0 };
       this.#queues.push(queue);
     }
     queue.items.push(item);

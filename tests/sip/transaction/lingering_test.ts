@@ -25,6 +25,15 @@ describe("transactions that absorb what may still come", () => {
     expect(lingering.deadline).toBe(32_500);
   });
 
+  test("wait in one row, however their times were worked out", () => {
+    const lingering = new Lingering<number>();
+    for (let item = 0; item < 100; item++) {
+      const now = item * 7.123456789 + 0.1;
+      lingering.add(item, now + 32_000 - now, now);
+    }
+    expect(lingering.takeDue(33_000)).toEqual(Array.from({ length: 100 }, (_, item) => item));
+  });
+
   test("leave in the order in which they came, however many there were", () => {
     const lingering = new Lingering<number>();
     const gone: number[] = [];
