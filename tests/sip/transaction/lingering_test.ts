@@ -27,11 +27,11 @@ describe("transactions that absorb what may still come", () => {
 
   test("wait in one row, however their times were worked out", () => {
     const lingering = new Lingering<number>();
-    for (let item = 0; item < 100; item++) {
+    for (let item = 0; item < 1000; item++) {
       const now = item * 7.123456789 + 0.1;
       lingering.add(item, now + 32_000 - now, now);
     }
-    expect(lingering.takeDue(33_000)).toEqual(Array.from({ length: 100 }, (_, item) => item));
+    expect(lingering.takeDue(50_000)).toEqual(Array.from({ length: 1000 }, (_, item) => item));
   });
 
   test("leave in the order in which they came, however many there were", () => {
