@@ -97,7 +97,8 @@ describe("the command route", () => {
         name: "first",
         when: { to: "*" },
         exec: {
-          command: shell(`${flood}; ${hands("second")}; ${flood}; exec sleep 5`),
+          // The command may be heard before sound that was written a moment ago
+          command: shell(`${flood}; sleep 0.25; ${hands("second")}; ${flood}; exec sleep 5`),
           stop_after: "100ms",
         },
       },
