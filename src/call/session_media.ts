@@ -9,7 +9,7 @@
 
 import type { RandomSource } from "../base/random.ts";
 import type { CodecName, RtpMap } from "../sdp/codec_name.ts";
-import { payloadTypes } from "../sdp/media_stream.ts";
+import { readStream } from "../sdp/media_stream.ts";
 import {
   acceptAnswer,
   answerOffer,
@@ -19,7 +19,8 @@ import {
   type LocalRtcp,
   type NegotiatedMedia,
 } from "../sdp/offer_answer.ts";
-import { parseSessionDescription, SdpParseError } from "../sdp/parse.ts";
+import { parseSessionDescription } from "../sdp/parse.ts";
+import { SdpParseError } from "../sdp/parse_error.ts";
 import type { SrtpPolicy } from "../sdp/profile.ts";
 import { serializeSessionDescription } from "../sdp/serialize.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/session_description.ts";
@@ -56,10 +57,10 @@ export type Accepted =
   | { readonly ok: true; readonly media: NegotiatedMedia }
   | { readonly ok: false; readonly reason: string };
 
-/** A description as it was sent, without its version. */
+/** A description as it was sent. */
 interface Sent {
   readonly version: number;
-  readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 /** An offer of ours that has no answer yet. */
@@ -75,7 +76,7 @@ const PTIME_OFFERED = 20;
 
 const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
 
-const encoder = new TextEncoder();
+const NONE: readonly RtpMap[] = [];
 
 /** The descriptions of one session. */
 export class SessionMedia {
@@ -94,8 +95,9 @@ export class SessionMedia {
   #current: NegotiatedMedia | undefined;
   /** The keys of our last offer. */
   #keys: LocalKeys["offered"];
-  readonly #payloadTypes = new Map<number, RtpMap>();
-  /** What we sent since `#payloadTypes` was last asked for. */
+  /** What payload types have meant in what we sent, the latest last: so far as it was read. */
+  #payloadTypes: readonly RtpMap[] = NONE;
+  /** What we sent since. */
   readonly #unread: SessionDescription[] = [];
 
   constructor(options: LocalMediaOptions) {
@@ -148,13 +150,16 @@ export class SessionMedia {
     }
     this.#answer = result.answer;
     this.#current = result.media;
-    return { ok: true, media: result.media };
+    return result;
   }
 
   /** Makes an offer of all that we have, for an INVITE, or for a re-INVITE that has none. */
   offer(): Uint8Array {
     this.#keys = this.#keysToOffer();
-    const made = createOffer(this.#ours());
+    const made = createOffer({
+      ...this.#ours(),
+      payloadTypesBefore: this.#payloadTypesBefore(),
+    });
     const stream = made.media[0] as MediaDescription;
     // §8: the streams that there were keep their places; ours is the one that was not refused
     const media = this.#local?.media.map((old) => old.port === 0 ? old : stream) ?? [stream];
@@ -230,7 +235,7 @@ export class SessionMedia {
     return next;
   }
 
-  /** Offers in the clear have none. While nothing is agreed upon, an offer is the same each time. */
+  /** None in the clear. While nothing is agreed upon, an offer is the same each time. */
   #keysToOffer(): LocalKeys["offered"] {
     const { srtp } = this.#options;
     const current = this.#current?.crypto?.send;
@@ -249,17 +254,18 @@ export class SessionMedia {
   /** §8: a description that differs from the last one has a version that is higher by one. */
   #send(description: SessionDescription): Uint8Array {
     this.#unread.push(description);
-    const version = this.#sent?.version ?? 1;
-    const text = this.#serialize(description, version);
-    if (this.#sent === undefined || this.#sent.text === text) {
-      this.#sent = { version, text };
-      return encoder.encode(text);
+    const before = this.#sent;
+    let version = before?.version ?? 1;
+    let bytes = this.#serialize(description, version);
+    if (before !== undefined && !isSame(before.bytes, bytes)) {
+      version++;
+      bytes = this.#serialize(description, version);
     }
-    this.#sent = { version: version + 1, text: this.#serialize(description, version + 1) };
-    return encoder.encode(this.#sent.text);
+    this.#sent = { version, bytes };
+    return bytes;
   }
 
-  #serialize(description: SessionDescription, version: number): string {
+  #serialize(description: SessionDescription, version: number): Uint8Array {
     // Port 0 says that a stream is refused, which stays so
     return serializeSessionDescription(description, {
       sessionVersion: `${version}`,
@@ -269,13 +275,18 @@ export class SessionMedia {
 
   /** What payload types have meant in what we sent, the latest last. */
   #payloadTypesBefore(): readonly RtpMap[] {
-    for (const { media } of this.#unread.splice(0)) {
-      for (const map of media.flatMap((stream) => stream.port === 0 ? [] : payloadTypes(stream))) {
-        this.#payloadTypes.delete(map.payloadType);
-        this.#payloadTypes.set(map.payloadType, map);
+    const meanings = new Map(this.#payloadTypes.map((map) => [map.payloadType, map]));
+    for (const description of this.#unread.splice(0)) {
+      for (const stream of description.media) {
+        if (stream.port === 0) continue;
+        for (const map of readStream(description, stream).payloadTypes) {
+          meanings.delete(map.payloadType);
+          meanings.set(map.payloadType, map);
+        }
       }
     }
-    return [...this.#payloadTypes.values()];
+    this.#payloadTypes = [...meanings.values()];
+    return this.#payloadTypes;
   }
 
   /** Port 0 says that a stream is refused, which stays so. */
@@ -294,20 +305,30 @@ export class SessionMedia {
       // Port 0 would refuse the stream: until ours is bound, the discard port stands for it
       port: this.#port === 0 ? 9 : this.#port,
       // A codec that was agreed upon stays while it can: a change in mid-call is heard
-      codecs: current === undefined
-        ? codecs
-        : [current.codec, ...codecs.filter((codec) => codec !== current.codec)],
+      codecs: current === undefined ? codecs : firstOf(codecs, current.codec),
       sessionId: this.#options.sdpSessionId,
       sessionVersion: 1,
       ptime: PTIME_OFFERED,
       telephoneEvent: true,
       dtmfPayloadType: this.#options.dtmfPayloadType,
       direction: this.#direction,
-      payloadTypesBefore: this.#payloadTypesBefore(),
-      srtp: srtp && { ...srtp, current: current?.crypto?.send, offered: this.#keys },
+      srtp: srtp && {
+        policy: srtp.policy,
+        random: srtp.random,
+        current: current?.crypto?.send,
+        offered: this.#keys,
+      },
       rtcp: this.#options.rtcp,
     };
   }
+}
+
+function firstOf(codecs: readonly CodecName[], first: CodecName): readonly CodecName[] {
+  return [first, ...codecs.filter((codec) => codec !== first)];
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 /** A session description as the body of a message. */

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { parseIpAddress } from "../base/socket_address.ts";
+import { isIpv6, parseIpAddress } from "../base/socket_address.ts";
 import type { CodecName, RtpMap } from "./codec_name.ts";
 import {
-  addressUse,
-  connectionOf,
   findCodec,
   findTelephoneEvent,
-  payloadTypes,
+  readStream,
+  type StreamFacts,
   telephoneEventRates,
 } from "./media_stream.ts";
 import type { LocalMedia } from "./negotiated_media.ts";
@@ -21,9 +20,7 @@ import { answerKeys, type NegotiatedKeys, NO_KEY_WARNING } from "./srtp_keys.ts"
 
 /** What of an offered stream is taken up. */
 export interface StreamChoice {
-  /** Its place among the streams. */
-  readonly index: number;
-  readonly stream: MediaDescription;
+  readonly facts: StreamFacts;
   readonly codec: CodecName;
   readonly map: RtpMap;
   readonly telephoneEvent: RtpMap | undefined;
@@ -36,55 +33,57 @@ export interface StreamChoice {
  * @returns A warning when there is none: of the first audio stream, why.
  */
 export function chooseStream(offer: SessionDescription, local: LocalMedia): StreamChoice | string {
-  const choices: StreamChoice[] = [];
-  const refusals: string[] = [];
-  for (const [index, stream] of offer.media.entries()) {
+  let inTheClear: StreamChoice | undefined;
+  let refusal: string | undefined;
+  for (const stream of offer.media) {
+    if (stream.kind !== "audio") continue;
     const choice = chooseFormat(offer, stream, local);
-    if (typeof choice === "object") choices.push({ index, stream, ...choice });
-    else if (stream.kind === "audio") refusals.push(choice);
+    if (typeof choice === "string") refusal ??= choice;
+    else if (choice.keys !== undefined) return choice;
+    else inTheClear ??= choice;
   }
-  return choices.find(({ keys }) => keys !== undefined) ?? choices[0] ?? refusals[0] ??
-    "304 Media type not available: only audio is";
+  return inTheClear ?? refusal ?? "304 Media type not available: only audio is";
 }
 
-/** Chooses the codec of an offered stream, or says with a warning why it cannot be had. */
+/** Chooses the codec of an offered audio stream, or says with a warning why it cannot be had. */
 function chooseFormat(
   offer: SessionDescription,
   stream: MediaDescription,
   local: LocalMedia,
-): Omit<StreamChoice, "index" | "stream"> | string {
-  if (stream.kind !== "audio") return "304 Media type not available: only audio is";
+): StreamChoice | string {
   if (stream.port === 0) return "304 Media type not available: the audio stream is disabled";
-  const problem = profileProblem(stream.protocol, local.srtp?.policy ?? "never") ??
-    addressProblem(offer, stream, local.address);
-  if (problem !== undefined) return problem;
-  const isSecure = profileOf(stream.protocol) === "secure";
+  const profile = profileOf(stream.protocol);
+  const unknown = profileProblem(profile, local.srtp?.policy ?? "never");
+  if (unknown !== undefined) return unknown;
+  const facts = readStream(offer, stream);
+  const unreachable = addressProblem(facts, local.address);
+  if (unreachable !== undefined) return unreachable;
+  const isSecure = profile === "secure";
   const keys = isSecure && local.srtp ? answerKeys(stream, local.srtp) : undefined;
   // A secure stream is never answered in the clear
   if (isSecure && keys === undefined) return NO_KEY_WARNING;
-  const maps = payloadTypes(stream);
+  const { payloadTypes } = facts;
   for (const codec of local.codecs) {
-    const map = findCodec(maps, codec);
+    const map = findCodec(payloadTypes, codec);
     if (map === undefined) continue;
-    const telephoneEvent = local.telephoneEvent ? eventsBeside(maps, codec) : undefined;
-    return { codec, map, telephoneEvent, keys };
+    const telephoneEvent = local.telephoneEvent ? eventsBeside(payloadTypes, codec) : undefined;
+    return { facts, codec, map, telephoneEvent, keys };
   }
   return `305 Incompatible media format: needs ${local.codecs.join(" or ")}`;
 }
 
 /** Says with a warning why the address of a stream cannot be used. RFC 3261 §20.43. */
 export function addressProblem(
-  description: SessionDescription,
-  stream: MediaDescription,
+  { address, addressUse }: StreamFacts,
   localAddress: string | undefined,
 ): string | undefined {
-  const address = connectionOf(description, stream)?.address ?? "";
-  const use = addressUse(address);
-  if (use === "multicast") return "330 Multicast not available";
-  const bytes = parseIpAddress(address);
-  const localBytes = parseIpAddress(localAddress ?? "");
+  if (addressUse === "multicast") return "330 Multicast not available";
   // An unspecified address is a hold in either family.
-  if (use !== "unicast" || bytes === undefined || localBytes === undefined) return undefined;
+  if (addressUse !== "unicast" || localAddress === undefined) return undefined;
+  if (!isIpv6(address) && !isIpv6(localAddress)) return undefined;
+  const bytes = parseIpAddress(address);
+  const localBytes = parseIpAddress(localAddress);
+  if (bytes === undefined || localBytes === undefined) return undefined;
   return bytes.length === localBytes.length
     ? undefined
     : `301 Incompatible network address formats: needs ${localBytes.length === 4 ? "IP4" : "IP6"}`;

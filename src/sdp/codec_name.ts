@@ -8,6 +8,7 @@
  */
 
 import type { Hertz, Millis } from "../base/units.ts";
+import { isBlank, numberIn, skipBlanks, skipDigits, wordIn } from "./scan.ts";
 
 /**
  * A codec by its encoding name in the registry of RTP payload formats; of L16, whose rate is the
@@ -94,69 +95,48 @@ export interface RtpMap {
   readonly channels: number;
 }
 
+/** What DTMF is called. RFC 4733 §7.1.1 */
+export const TELEPHONE_EVENT = "telephone-event";
+
+/** The names that are looked for. */
+const ENCODING_NAMES: readonly string[] = ["PCMU", "PCMA", TELEPHONE_EVENT, "G722", "opus", "L16"];
+
 /**
  * Reads the value of `a=rtpmap`: `97 PCMU/8000` or `98 L16/16000/2`. RFC 8866 §6.6.
  *
  * @returns `undefined` when it is not one: the payload type then has no meaning.
  */
 export function parseRtpMap(value: string): RtpMap | undefined {
-  const numberEnd = skipDigits(value, 0);
-  const nameStart = skipBlanks(value, numberEnd);
-  const slash = value.indexOf("/", nameStart);
-  const payloadType = readNumber(value.slice(0, numberEnd), 3);
-  if (slash <= nameStart || nameStart === numberEnd) return undefined;
-  const encodingName = value.slice(nameStart, slash);
-  const rateEnd = skipDigits(value, slash + 1);
-  const clockRate = readNumber(value.slice(slash + 1, rateEnd), 7);
+  const { length } = value;
+  const numberEnd = skipDigits(value, 0, length);
+  const nameStart = skipBlanks(value, numberEnd, length);
+  let nameEnd = nameStart;
+  for (; nameEnd < length && value.charCodeAt(nameEnd) !== SLASH; nameEnd++) {
+    if (isBlank(value.charCodeAt(nameEnd))) return undefined;
+  }
+  if (nameStart === numberEnd || nameEnd === nameStart || nameEnd === length) return undefined;
+  const rateEnd = skipDigits(value, nameEnd + 1, length);
   const hasChannels = value.charCodeAt(rateEnd) === SLASH;
-  const channels = hasChannels ? readNumber(value.slice(rateEnd + 1), 3) : 1;
-  const isWhole = hasChannels || rateEnd === value.length;
-  if (!isWhole || payloadType > PAYLOAD_TYPE_MAX || hasBlank(encodingName)) return undefined;
-  if (Number.isNaN(payloadType + clockRate + channels)) return undefined;
+  if (rateEnd < length && !hasChannels) return undefined;
+  const payloadType = numberIn(value, 0, numberEnd, 3);
+  const clockRate = numberIn(value, nameEnd + 1, rateEnd, 7);
+  const channels = hasChannels ? numberIn(value, rateEnd + 1, length, 3) : 1;
+  if (!(payloadType <= PAYLOAD_TYPE_MAX) || Number.isNaN(clockRate + channels)) return undefined;
+  const encodingName = wordIn(value, nameStart, nameEnd, ENCODING_NAMES);
   return { payloadType, encodingName, clockRate, channels };
 }
 
 const SLASH = 0x2f;
 
-/** Reads 1 to `digits` digits; `NaN` for anything else. */
-export function readNumber(text: string, digits: number): number {
-  const isNumber = text !== "" && text.length <= digits && skipDigits(text, 0) === text.length;
-  return isNumber ? Number(text) : NaN;
-}
-
-function skipDigits(text: string, start: number): number {
-  let at = start;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x30 || code > 0x39) break;
-  }
-  return at;
-}
-
-function skipBlanks(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && isBlank(text.charCodeAt(at))) at++;
-  return at;
-}
-
-function hasBlank(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (isBlank(text.charCodeAt(at))) return true;
-  return false;
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
 /** The meaning of a payload type that has no `a=rtpmap`, if it is one of ours. */
 export function staticRtpMap(payloadType: number): RtpMap | undefined {
-  for (const { staticPayloadType, encodingName, clockRate, channels } of Object.values(CODECS)) {
-    if (staticPayloadType === payloadType) {
-      return { payloadType, encodingName, clockRate, channels };
-    }
-  }
-  return undefined;
+  return STATIC_RTP_MAPS.find((map) => map.payloadType === payloadType);
 }
+
+const STATIC_RTP_MAPS = Object.values(CODECS).flatMap(
+  ({ staticPayloadType: payloadType, encodingName, clockRate, channels }): readonly RtpMap[] =>
+    payloadType === undefined ? [] : [{ payloadType, encodingName, clockRate, channels }],
+);
 
 /** Tells whether a payload type carries that codec: same name, clock rate, channels. */
 export function isCodec(map: RtpMap, name: CodecName): boolean {
@@ -169,6 +149,14 @@ export function isCodec(map: RtpMap, name: CodecName): boolean {
 
 /** Compares names of encodings without regard to case. RFC 4855 §3 */
 export function isSameName(one: string, other: string): boolean {
-  return one === other ||
-    (one.length === other.length && one.toLowerCase() === other.toLowerCase());
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) {
+    if (lowerCase(one.charCodeAt(at)) !== lowerCase(other.charCodeAt(at))) return false;
+  }
+  return true;
+}
+
+function lowerCase(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
 }

@@ -8,14 +8,16 @@
 
 import { isIpv6 } from "../base/socket_address.ts";
 import type { Hertz, Millis } from "../base/units.ts";
-import { type CodecName, CODECS } from "./codec_name.ts";
+import { CODEC_NAMES, type CodecName, CODECS, TELEPHONE_EVENT } from "./codec_name.ts";
 import { type CryptoAttribute, formatCryptoAttribute } from "./crypto_attribute.ts";
 import { type Direction, VOIP_METRICS } from "./media_stream.ts";
-import type {
-  MediaDescription,
-  SdpAttribute,
-  SdpLine,
-  SessionDescription,
+import {
+  type MediaDescription,
+  NO_ATTRIBUTES,
+  NO_LINES,
+  type SdpAttribute,
+  type SdpLine,
+  type SessionDescription,
 } from "./session_description.ts";
 
 /** What `a=fmtp` says of the events that we understand. RFC 4733 §2.4.1. */
@@ -33,35 +35,80 @@ export function refuseStream({ kind, protocol, formats }: MediaDescription): Med
     portCount: 1,
     protocol,
     formats: formats.length === 0 ? ["0"] : formats,
-    attributes: [],
-    otherLines: [],
+    attributes: NO_ATTRIBUTES,
+    otherLines: NO_LINES,
   };
 }
 
 /** A payload type as our own descriptions write it. */
 export interface Payload {
-  readonly payloadType: number;
-  /** Name, clock rate and, where there is more than one, channels. */
-  readonly encoding: string;
-  /** The format parameters, if there are any. */
-  readonly parameters?: string | undefined;
+  /** The number, as text. */
+  readonly format: string;
+  /** `a=rtpmap`, and `a=fmtp` where there are format parameters. */
+  readonly attributes: readonly SdpAttribute[];
 }
+
+/** One encoding under each of its numbers, of which there are 128: made once, and shared. */
+class Payloads {
+  readonly #encoding: string;
+  readonly #parameters: string | undefined;
+  readonly #known: Payload[] = [];
+
+  /** @param encoding Name, clock rate and, where there is more than one, channels. */
+  constructor(encoding: string, parameters: string | undefined) {
+    this.#encoding = encoding;
+    this.#parameters = parameters;
+  }
+
+  under(payloadType: number): Payload {
+    return this.#known[payloadType] ??= this.#describe(`${payloadType}`);
+  }
+
+  #describe(format: string): Payload {
+    const map = { name: "rtpmap", value: `${format} ${this.#encoding}` };
+    if (this.#parameters === undefined) return { format, attributes: [map] };
+    return {
+      format,
+      attributes: [map, { name: "fmtp", value: `${format} ${this.#parameters}` }],
+    };
+  }
+}
+
+const CODEC_PAYLOADS = Object.fromEntries(CODEC_NAMES.map((codec) => {
+  const { encodingName, clockRate, channels, parameters } = CODECS[codec];
+  const encoding = `${encodingName}/${clockRate}${channels === 1 ? "" : `/${channels}`}`;
+  return [codec, new Payloads(encoding, parameters)];
+})) as Readonly<Record<CodecName, Payloads>>;
+
+/** By clock rate. */
+const EVENT_PAYLOADS = eventPayloads(DTMF_EVENTS);
+const EVENT_AND_FLASH_PAYLOADS = eventPayloads(DTMF_EVENTS_AND_FLASH);
 
 /** The payload of a codec. */
 export function codecPayload(payloadType: number, codec: CodecName): Payload {
-  const { encodingName, clockRate, channels, parameters } = CODECS[codec];
-  const encoding = `${encodingName}/${clockRate}${channels === 1 ? "" : `/${channels}`}`;
-  return { payloadType, encoding, parameters };
+  return CODEC_PAYLOADS[codec].under(payloadType);
 }
 
-/** The payload of DTMF: sixteen digits, and the hook flash if the peer has it. RFC 4733 §3.2. */
+/**
+ * The payload of DTMF: sixteen digits, and the hook flash if the peer has it. RFC 4733 §3.2.
+ *
+ * @param clockRate That of a codec.
+ */
 export function telephoneEventPayload(
   payloadType: number,
   clockRate: Hertz,
   flash = false,
 ): Payload {
-  const parameters = flash ? DTMF_EVENTS_AND_FLASH : DTMF_EVENTS;
-  return { payloadType, encoding: `telephone-event/${clockRate}`, parameters };
+  const payloads = flash ? EVENT_AND_FLASH_PAYLOADS : EVENT_PAYLOADS;
+  return (payloads.get(clockRate) as Payloads).under(payloadType);
+}
+
+/** Events have the clock of a codec. */
+function eventPayloads(events: string): ReadonlyMap<Hertz, Payloads> {
+  return new Map(CODEC_NAMES.map((codec) => {
+    const { clockRate } = CODECS[codec];
+    return [clockRate, new Payloads(`${TELEPHONE_EVENT}/${clockRate}`, events)];
+  }));
 }
 
 /** What a description of ours says of its stream, beside payload types. */
@@ -87,11 +134,16 @@ export function describeStream(
   payloads: readonly Payload[],
   stream: StreamOptions,
 ): MediaDescription {
-  const attributes: SdpAttribute[] = payloads.flatMap(describePayload);
+  const formats: string[] = [];
+  const attributes: SdpAttribute[] = [];
+  for (const payload of payloads) {
+    formats.push(payload.format);
+    for (const attribute of payload.attributes) attributes.push(attribute);
+  }
   for (const key of stream.keys) {
     attributes.push({ name: "crypto", value: formatCryptoAttribute(key) });
   }
-  attributes.push({ name: "ptime", value: String(stream.ptime) });
+  attributes.push({ name: "ptime", value: `${stream.ptime}` });
   if (stream.rtcpMux) attributes.push({ name: "rtcp-mux", value: undefined });
   if (stream.extendedReports) attributes.push({ name: "rtcp-xr", value: VOIP_METRICS });
   attributes.push({ name: stream.direction, value: undefined });
@@ -100,17 +152,11 @@ export function describeStream(
     port: stream.port,
     portCount: 1,
     protocol: stream.protocol,
-    formats: payloads.map(({ payloadType }) => String(payloadType)),
+    formats,
+    connection: undefined,
     attributes,
-    otherLines: [],
+    otherLines: NO_LINES,
   };
-}
-
-function describePayload({ payloadType, encoding, parameters }: Payload): SdpAttribute[] {
-  const map = { name: "rtpmap", value: `${payloadType} ${encoding}` };
-  return parameters === undefined
-    ? [map]
-    : [map, { name: "fmtp", value: `${payloadType} ${parameters}` }];
 }
 
 /** Who we are in the `o=` and `c=` lines. */
@@ -132,15 +178,15 @@ export function describeSession(
 ): SessionDescription {
   const { address, sessionId } = local;
   const addressType = isIpv6(address) ? "IP6" : "IP4";
-  const sessionVersion = String(local.sessionVersion);
+  const sessionVersion = `${local.sessionVersion}`;
   return {
     version: 0,
     origin: { username: "-", sessionId, sessionVersion, netType: "IN", addressType, address },
     sessionName: "-",
     connection: { addressType, address },
     timing,
-    attributes: [],
+    attributes: NO_ATTRIBUTES,
     media,
-    otherLines: [],
+    otherLines: NO_LINES,
   };
 }

@@ -17,9 +17,10 @@ import {
   rtcpAddress,
   rtpAddress,
   sends,
+  type StreamFacts,
 } from "./media_stream.ts";
 import { type OpusFormat, parseOpusFormat } from "./opus_format.ts";
-import type { MediaDescription, SessionDescription } from "./session_description.ts";
+import type { MediaDescription } from "./session_description.ts";
 import type { LocalKeys, NegotiatedKeys } from "./srtp_keys.ts";
 
 /** What we bring to the negotiation. */
@@ -108,15 +109,11 @@ export interface Agreement {
 }
 
 /** Joins what is agreed with what the peer's stream says: addresses, direction, packet time. */
-export function negotiate(
-  remote: SessionDescription,
-  stream: MediaDescription,
-  agreement: Agreement,
-): NegotiatedMedia {
+export function negotiate(remote: StreamFacts, agreement: Agreement): NegotiatedMedia {
   const { codec, send, receive, events, keys, rtcp, direction } = agreement;
-  const remoteDirection = meantDirection(remote, stream);
-  const rtp = rtpAddress(remote, stream);
-  return {
+  const remoteDirection = meantDirection(remote);
+  const rtp = rtpAddress(remote);
+  const media: NegotiatedMedia = {
     codec,
     payloadType: send.payloadType,
     receivePayloadType: receive.payloadType,
@@ -124,9 +121,9 @@ export function negotiate(
     receiveTelephoneEventPayloadType: events?.receive.payloadType,
     telephoneEventClockRate: events?.send.clockRate,
     clockRate: send.clockRate,
-    ptime: packetTime(stream, codec, agreement.ptime),
+    ptime: packetTime(remote, codec, agreement.ptime),
     remote: rtp,
-    remoteRtcp: rtcp.mux ? rtp : rtcpAddress(remote, stream),
+    remoteRtcp: rtcp.mux ? rtp : rtcpAddress(remote),
     rtcpMux: rtcp.mux,
     extendedReports: rtcp.extendedReports,
     // §6.1: each half of the direction needs both sides.
@@ -135,8 +132,12 @@ export function negotiate(
       receives(direction) && sends(remoteDirection),
     ),
     remoteDirection,
+  };
+  if (keys === undefined && codec !== "opus") return media;
+  return {
+    ...media,
     ...(keys === undefined ? {} : { crypto: keys }),
-    ...(codec === "opus" ? { opus: opusFormat(stream, send) } : {}),
+    ...(codec === "opus" ? { opus: opusFormat(remote.stream, send) } : {}),
   };
 }
 

@@ -20,24 +20,19 @@ import {
   telephoneEventPayload,
 } from "./local_description.ts";
 import {
-  connectionOf,
   findCodec,
   findTelephoneEvent,
   fittingPacketTime,
   hasEvent,
-  hasRtcpMux,
-  hasVoipMetrics,
   packetTime,
-  payloadTypes,
   PTIME_DEFAULT,
+  readStream,
   receives,
-  statedDirection,
   telephoneEventRates,
 } from "./media_stream.ts";
 import {
   type Agreement,
   type LocalMedia,
-  type LocalRtcp,
   negotiate,
   type NegotiatedMedia,
 } from "./negotiated_media.ts";
@@ -80,8 +75,9 @@ const FLASH_EVENT = 16;
 export function answerOffer(offer: SessionDescription, local: LocalMedia): AnswerResult {
   const choice = chooseStream(offer, local);
   if (typeof choice === "string") return { ok: false, statusCode: 488, warning: choice };
-  const { index, stream, codec, map, telephoneEvent, keys } = choice;
-  const media = negotiate(offer, stream, {
+  const { facts, codec, map, telephoneEvent, keys } = choice;
+  const { stream } = facts;
+  const media = negotiate(facts, {
     codec,
     send: map,
     receive: map,
@@ -90,14 +86,15 @@ export function answerOffer(offer: SessionDescription, local: LocalMedia): Answe
     direction: local.direction ?? "sendrecv",
     keys,
     rtcp: {
-      mux: local.rtcp?.mux === true && hasRtcpMux(stream),
-      extendedReports: local.rtcp?.extendedReports === true && hasVoipMetrics(offer, stream),
+      mux: facts.rtcpMux && local.rtcp?.mux === true,
+      extendedReports: facts.voipMetrics && local.rtcp?.extendedReports === true,
     },
   });
   // §6: as many streams as the offer, in its order.
-  const answered = offer.media.map((other, at) =>
-    at === index ? acceptStream(stream, media, local) : refuseStream(other)
-  );
+  const answered: MediaDescription[] = [];
+  for (const other of offer.media) {
+    answered.push(other === stream ? acceptStream(stream, media, local) : refuseStream(other));
+  }
   return { ok: true, media, answer: describeSession(local, answered, timingOf(offer)) };
 }
 
@@ -159,26 +156,27 @@ export function acceptAnswer(
     return { ok: false, reason: "The answer has no audio stream where the offer has it" };
   }
   if (answered.port === 0) return { ok: false, reason: "The answer refuses the audio stream" };
-  const problem = addressProblem(answer, answered, connectionOf(offer, offered)?.address);
+  const ours = readStream(offer, offered);
+  const theirs = readStream(answer, answered);
+  const problem = addressProblem(theirs, ours.address);
   if (problem !== undefined) return { ok: false, reason: problem.slice(4) };
   const keys = answeredKeys(offered, answered);
   if (typeof keys === "string") return { ok: false, reason: keys };
 
-  const ours = payloadTypes(offered);
-  const theirs = payloadTypes(answered);
-  const choice = matchAnswer(ours, theirs);
+  const choice = matchAnswer(ours.payloadTypes, theirs.payloadTypes);
   if (choice === undefined) return { ok: false, reason: "The answer has no codec of the offer" };
   return {
     ok: true,
-    media: negotiate(answer, answered, {
+    media: negotiate(theirs, {
       ...choice,
-      ptime: packetTime(offered, choice.codec, PTIME_DEFAULT),
-      direction: statedDirection(offer, offered),
+      ptime: packetTime(ours, choice.codec, PTIME_DEFAULT),
+      direction: ours.statedDirection,
       keys,
-      rtcp: commonRtcp(
-        { description: offer, stream: offered },
-        { description: answer, stream: answered },
-      ),
+      // RFC 5761 §5.1.1, RFC 3611 §5.2: what the offer has and the answer repeats
+      rtcp: {
+        mux: ours.rtcpMux && theirs.rtcpMux,
+        extendedReports: ours.voipMetrics && theirs.voipMetrics,
+      },
     }),
   };
 }
@@ -228,21 +226,6 @@ function isPair(
   return events.send !== undefined && events.receive !== undefined;
 }
 
-/** A description and its audio. */
-interface Described {
-  readonly description: SessionDescription;
-  readonly stream: MediaDescription;
-}
-
-/** RFC 5761 §5.1.1, RFC 3611 §5.2: what the offer has and the answer repeats. */
-function commonRtcp(offer: Described, answer: Described): LocalRtcp {
-  const both = (has: (of: Described) => boolean) => has(offer) && has(answer);
-  return {
-    mux: both(({ stream }) => hasRtcpMux(stream)),
-    extendedReports: both(({ description, stream }) => hasVoipMetrics(description, stream)),
-  };
-}
-
 /**
  * Our stream in the answer. It names one codec, so that the peer cannot change it in mid-stream,
  * and the packet time that we send, so that both directions have the same.
@@ -271,6 +254,9 @@ function acceptStream(
 }
 
 /** §6: the "t=" line of an answer is the offer's. */
-function timingOf(offer: SessionDescription): readonly SdpLine[] {
-  return offer.timing.filter((line) => line.type === "t");
+function timingOf({ timing }: SessionDescription): readonly SdpLine[] {
+  for (const { type } of timing) {
+    if (type !== "t") return timing.filter((line) => line.type === "t");
+  }
+  return timing;
 }

@@ -8,9 +8,24 @@
  * @module
  */
 
-import { isIpv6 } from "../base/socket_address.ts";
+import { END, fail, LineReader, quote } from "./line_reader.ts";
+import { SdpParseError } from "./parse_error.ts";
+import { PROFILES } from "./profile.ts";
 import {
+  isBlank,
+  isWord,
+  numberIn,
+  skipBlanks,
+  skipDigits,
+  skipField,
+  trimmedEnd,
+  wordIn,
+} from "./scan.ts";
+import {
+  ATTRIBUTE_NAMES,
   type MediaDescription,
+  NO_ATTRIBUTES,
+  NO_LINES,
   type SdpAddressType,
   type SdpAttribute,
   type SdpConnection,
@@ -23,9 +38,6 @@ import {
 /** The longest description that is read, in bytes or characters. Browsers need about 8 KiB. */
 export const SDP_LENGTH_MAX = 32_768;
 
-/** The most lines that are read. */
-export const SDP_LINES_MAX = 1_000;
-
 /** The most `m=` lines that are read. */
 export const SDP_MEDIA_MAX = 32;
 
@@ -36,21 +48,6 @@ export const SDP_FORMATS_MAX = 128;
 const ORIGIN_DIGITS_MAX = 32;
 const PORT_MAX = 65_535;
 
-/** The peer's text is not a session description that can be used. */
-export class SdpParseError extends Error {
-  override readonly name = "SdpParseError";
-  /** Counted from 1; 0 when the fault is in no line. */
-  readonly line: number;
-  /** Where that line starts, in characters from the start of the text. */
-  readonly offset: number;
-
-  constructor(message: string, at: { readonly line: number; readonly offset: number }) {
-    super(message);
-    this.line = at.line;
-    this.offset = at.offset;
-  }
-}
-
 /**
  * Reads a session description.
  *
@@ -59,155 +56,71 @@ export class SdpParseError extends Error {
  */
 export function parseSessionDescription(body: Uint8Array | string): SessionDescription {
   if (body.length > SDP_LENGTH_MAX) {
-    fail(`Session description exceeds ${SDP_LENGTH_MAX} bytes`, NOWHERE);
+    throw new SdpParseError(`Session description exceeds ${SDP_LENGTH_MAX} bytes`, NOWHERE);
   }
-  const text = typeof body === "string" ? body : decoder.decode(body);
-  const lines = splitLines(text);
-  const [first] = lines;
-  if (first === undefined) fail("Session description is empty", NOWHERE);
-  if (first.type !== "v") fail('Session description does not start with "v="', first);
-  if (first.value !== "0") fail(`Version ${quote(first.value)} is not "0"`, first);
+  const lines = new LineReader(typeof body === "string" ? body : decoder.decode(body));
+  const first = lines.next();
+  if (first === END) throw new SdpParseError("Session description is empty", NOWHERE);
+  const version = lines.offset;
+  if (first !== V) fail('Session description does not start with "v="', lines);
+  if (lines.value !== "0") fail(`Version ${quote(lines.value)} is not "0"`, lines);
 
-  const session = readSession(lines, first);
-  const media: MediaDescription[] = [];
-  for (let start = mediaStart(lines, 1); start < lines.length;) {
-    if (media.length === SDP_MEDIA_MAX) {
-      fail(`More than ${SDP_MEDIA_MAX} media descriptions`, lines[start]!);
-    }
-    const end = mediaStart(lines, start + 1);
-    media.push(readMedia(lines, { start, end }, session.connection));
-    start = end;
-  }
-  return { ...session, media };
-}
-
-/** Where the next `m=` stands from `from` on. */
-function mediaStart(lines: readonly PlacedLine[], from: number): number {
-  let index = from;
-  while (index < lines.length && lines[index]!.type !== "m") index++;
-  return index;
-}
-
-/** A place in the text, for errors. */
-interface Place {
-  readonly line: number;
-  readonly offset: number;
-}
-
-const decoder = new TextDecoder();
-const CARRIAGE_RETURN = 0x0d;
-const LINE_FEED = 0x0a;
-const EQUALS = 0x3d;
-
-const NOWHERE: Place = { line: 0, offset: 0 };
-
-/** A line, and where it stands. */
-interface PlacedLine extends Place, SdpLine {}
-
-/** Cuts the text into lines, without blank ones. Spaces around values go. */
-function splitLines(text: string): PlacedLine[] {
-  const lines: PlacedLine[] = [];
-  let line = 0;
-  let next = 0;
-  for (let offset = 0; offset < text.length; offset = next) {
-    line++;
-    const lineEnds = lineEnd(text, offset);
-    next = lineEnds + (isLineBreak(text, lineEnds) ? 2 : 1);
-    const end = trimmedEnd(text, offset, lineEnds);
-    if (end === offset) continue;
-    if (line > SDP_LINES_MAX) fail(`More than ${SDP_LINES_MAX} lines`, { line, offset });
-    if (end < offset + 2 || text.charCodeAt(offset + 1) !== EQUALS) {
-      const content = text.slice(offset, end);
-      fail(`Line ${quote(content)} is not of the form "x=value"`, { line, offset });
-    }
-    const value = sliceTrimmed(text, offset + 2, end);
-    lines.push({ line, offset, type: text.charAt(offset), value });
-  }
-  return lines;
-}
-
-function isLineBreak(text: string, at: number): boolean {
-  return text.charCodeAt(at) === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED;
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-}
-
-/** Where a piece of text ends without the blanks behind it. */
-function trimmedEnd(text: string, start: number, end: number): number {
-  let last = end;
-  while (last > start && isBlank(text.charCodeAt(last - 1))) last--;
-  return last;
-}
-
-function sliceTrimmed(text: string, start: number, end: number): string {
-  let first = start;
-  while (first < end && isBlank(text.charCodeAt(first))) first++;
-  return text.slice(first, trimmedEnd(text, first, end));
-}
-
-/** The fields of a line that blanks separate. */
-function fieldsOf(value: string): string[] {
-  const fields: string[] = [];
-  for (let start = 0; start < value.length;) {
-    let end = start;
-    while (end < value.length && !isBlank(value.charCodeAt(end))) end++;
-    fields.push(value.slice(start, end));
-    start = end;
-    while (start < value.length && isBlank(value.charCodeAt(start))) start++;
-  }
-  return fields;
-}
-
-/**
- * Where a line ends. §5 ends lines with CRLF and asks parsers to take LF. A lone CR ends one as well, so that no value
- * ever holds a character that would start a line when it is written again.
- */
-function lineEnd(text: string, from: number): number {
-  for (let index = from; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code === CARRIAGE_RETURN || code === LINE_FEED) return index;
-  }
-  return text.length;
-}
-
-/**
- * Reads the lines before the first `m=`. Of lines that may stand once, the first counts.
- *
- * @param version Where `v=` stands, to blame it for what is missing.
- */
-function readSession(
-  lines: readonly PlacedLine[],
-  version: Place,
-): Omit<SessionDescription, "media"> {
   let origin: SdpOrigin | undefined;
   let sessionName: string | undefined;
   let connection: SdpConnection | undefined;
+  let isTimed = false;
   const timing: SdpLine[] = [];
-  const attributes: SdpAttribute[] = [];
-  const otherLines: SdpLine[] = [];
-  for (let index = 1; index < lines.length; index++) {
-    const line = lines[index]!;
-    if (line.type === "m") break;
-    if (line.type === "o") origin ??= readOrigin(line);
-    else if (line.type === "s") sessionName ??= line.value;
-    else if (line.type === "c") connection ??= readConnection(line);
-    else if (line.type === "a") attributes.push(readAttribute(line));
-    else if ("trz".includes(line.type)) timing.push(bare(line));
-    else otherLines.push(bare(line));
+  let attributes: SdpAttribute[] | undefined;
+  let otherLines: SdpLine[] | undefined;
+  // Of lines that may stand once, the first counts
+  for (let type = lines.next(); type !== END && type !== M; type = lines.next()) {
+    if (type === O) origin ??= readOrigin(lines);
+    else if (type === S) sessionName ??= lines.value;
+    else if (type === C) connection ??= readConnection(lines);
+    else if (type === A) (attributes ??= []).push(readAttribute(lines));
+    else if (type === T || type === R || type === Z) {
+      timing.push(lines.line);
+      isTimed ||= type === T;
+    } else (otherLines ??= []).push(lines.line);
   }
-  if (origin === undefined) fail('Session description has no "o=" line', version);
+  if (origin === undefined) fail('Session description has no "o=" line', lines, version);
+
+  const media: MediaDescription[] = [];
+  while (lines.type === M) {
+    if (media.length === SDP_MEDIA_MAX) {
+      fail(`More than ${SDP_MEDIA_MAX} media descriptions`, lines);
+    }
+    media.push(readMedia(lines, connection));
+  }
   return {
     version: 0,
     origin,
     sessionName: sessionName || "-",
-    ...(connection === undefined ? {} : { connection }),
-    timing: timing.some((line) => line.type === "t") ? timing : UNBOUNDED_TIMING,
-    attributes,
-    otherLines,
+    connection,
+    timing: isTimed ? timing : UNBOUNDED_TIMING,
+    attributes: attributes ?? NO_ATTRIBUTES,
+    media,
+    otherLines: otherLines ?? NO_LINES,
   };
 }
+
+const decoder = new TextDecoder();
+
+const SLASH = 0x2f;
+const COLON = 0x3a;
+
+/** The letters of lines, as codes. */
+const A = 0x61;
+const C = 0x63;
+const M = 0x6d;
+const O = 0x6f;
+const R = 0x72;
+const S = 0x73;
+const T = 0x74;
+const V = 0x76;
+const Z = 0x7a;
+
+const NOWHERE = { line: 0, offset: 0 };
 
 /**
  * Reads one media section: an `m=` line, and those up to the next.
@@ -215,135 +128,165 @@ function readSession(
  * @param sessionConnection Holds where the section has no `c=` of its own.
  */
 function readMedia(
-  lines: readonly PlacedLine[],
-  section: { readonly start: number; readonly end: number },
+  lines: LineReader,
   sessionConnection: SdpConnection | undefined,
 ): MediaDescription {
-  const start = lines[section.start]!;
+  const start = lines.offset;
+  const { kind, port, portCount, protocol, formats } = readMediaLine(lines);
   let connection: SdpConnection | undefined;
   const attributes: SdpAttribute[] = [];
-  const otherLines: SdpLine[] = [];
-  for (let index = section.start + 1; index < section.end; index++) {
-    const line = lines[index]!;
+  let otherLines: SdpLine[] | undefined;
+  for (let type = lines.next(); type !== END && type !== M; type = lines.next()) {
     // §5.7 allows several, for layers of multicast streams; the first is the one that counts.
-    if (line.type === "c") connection ??= readConnection(line);
-    else if (line.type === "a") attributes.push(readAttribute(line));
-    else otherLines.push(bare(line));
+    if (type === C) connection ??= readConnection(lines);
+    else if (type === A) attributes.push(readAttribute(lines));
+    else (otherLines ??= []).push(lines.line);
   }
-  const stream = readMediaLine(start);
   // §5.7: a "c=" line in each media description, or one at session level.
-  if (stream.port !== 0 && connection === undefined && sessionConnection === undefined) {
-    fail('Media description has no "c=" line, and the session has none either', start);
+  if (port !== 0 && connection === undefined && sessionConnection === undefined) {
+    fail('Media description has no "c=" line, and the session has none either', lines, start);
   }
   return {
-    ...stream,
-    ...(connection === undefined ? {} : { connection }),
+    kind,
+    port,
+    portCount,
+    protocol,
+    formats,
+    connection,
     attributes,
-    otherLines,
+    otherLines: otherLines ?? NO_LINES,
   };
 }
 
 /** Reads `m=audio 49170/2 RTP/AVP 0 8`. §5.14. */
 function readMediaLine(
-  line: PlacedLine,
+  lines: LineReader,
 ): Pick<MediaDescription, "kind" | "port" | "portCount" | "protocol" | "formats"> {
-  const formats = fieldsOf(line.value);
-  const [kind, ports, protocol] = formats.splice(0, 3);
-  if (kind === undefined || ports === undefined || protocol === undefined) {
-    fail(`Media line ${quote(line.value)} needs a kind, a port and a protocol`, line);
+  const { text, start, end } = lines;
+  const kindEnd = skipField(text, start, end);
+  const portStart = skipBlanks(text, kindEnd, end);
+  const portEnd = skipField(text, portStart, end);
+  const protocolStart = skipBlanks(text, portEnd, end);
+  const protocolEnd = skipField(text, protocolStart, end);
+  if (protocolStart === end) {
+    fail(`Media line ${quote(lines.value)} needs a kind, a port and a protocol`, lines);
   }
-  const slash = ports.indexOf("/");
-  const port = portNumber(slash < 0 ? ports : ports.slice(0, slash));
-  const portCount = slash < 0 ? 1 : portNumber(ports.slice(slash + 1));
+  let slash = portStart;
+  while (slash < portEnd && text.charCodeAt(slash) !== SLASH) slash++;
+  const port = portIn(text, portStart, slash);
+  const portCount = slash === portEnd ? 1 : portIn(text, slash + 1, portEnd);
   if (Number.isNaN(port) || !(portCount >= 1)) {
-    fail(`Port ${quote(ports)} is not a number up to ${PORT_MAX}`, line);
+    const ports = text.slice(portStart, portEnd);
+    fail(`Port ${quote(ports)} is not a number up to ${PORT_MAX}`, lines);
+  }
+  const formats: string[] = [];
+  for (let at = skipBlanks(text, protocolEnd, end); at < end;) {
+    const formatEnd = skipField(text, at, end);
+    formats.push(text.slice(at, formatEnd));
+    at = skipBlanks(text, formatEnd, end);
   }
   // A refused stream without formats is against the grammar, and in use.
-  if (formats.length === 0 && port !== 0) fail("Media line has no formats", line);
-  if (formats.length > SDP_FORMATS_MAX) fail(`More than ${SDP_FORMATS_MAX} formats`, line);
-  return { kind: kind.toLowerCase(), port, portCount, protocol, formats };
+  if (formats.length === 0 && port !== 0) fail("Media line has no formats", lines);
+  if (formats.length > SDP_FORMATS_MAX) fail(`More than ${SDP_FORMATS_MAX} formats`, lines);
+  const kind = isWord(text, start, kindEnd, "AUDIO")
+    ? "audio"
+    : text.slice(start, kindEnd).toLowerCase();
+  const protocol = wordIn(text, protocolStart, protocolEnd, PROFILES);
+  return { kind, port, portCount, protocol, formats };
 }
 
 /** Reads up to five digits; `NaN` for anything else, and for what is no port. */
-function portNumber(text: string): number {
-  if (text === "" || text.length > 5 || !isDigits(text)) return NaN;
-  const port = Number(text);
+function portIn(text: string, start: number, end: number): number {
+  const port = numberIn(text, start, end, 5);
   return port > PORT_MAX ? NaN : port;
 }
 
-function isDigits(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x30 || code > 0x39) return false;
+/** Reads `o=alice 2890844526 2890844526 IN IP4 192.0.2.1`. §5.2. */
+function readOrigin(lines: LineReader): SdpOrigin {
+  const { text, start, end } = lines;
+  // User names with spaces are against §5.2, and in use: the last five fields are sure.
+  const addressStart = fieldBefore(text, start, end);
+  const addressTypeEnd = trimmedEnd(text, start, addressStart);
+  const addressTypeStart = fieldBefore(text, start, addressTypeEnd);
+  const netTypeEnd = trimmedEnd(text, start, addressTypeStart);
+  const netTypeStart = fieldBefore(text, start, netTypeEnd);
+  const versionEnd = trimmedEnd(text, start, netTypeStart);
+  const versionStart = fieldBefore(text, start, versionEnd);
+  const idEnd = trimmedEnd(text, start, versionStart);
+  const idStart = fieldBefore(text, start, idEnd);
+  if (idStart === start) fail(`Origin ${quote(lines.value)} does not have six fields`, lines);
+  const isNumber = skipDigits(text, versionStart, versionEnd) === versionEnd;
+  if (!isNumber || versionEnd - versionStart > ORIGIN_DIGITS_MAX) {
+    const version = text.slice(versionStart, versionEnd);
+    fail(`Session version ${quote(version)} is not a number`, lines);
   }
-  return text !== "";
+  const isIp6 = isWord(text, addressTypeStart, addressTypeEnd, "IP6");
+  return {
+    username: readUsername(text.slice(start, trimmedEnd(text, start, idStart))),
+    sessionId: text.slice(idStart, idEnd),
+    sessionVersion: text.slice(versionStart, versionEnd),
+    netType: wordIn(text, netTypeStart, netTypeEnd, NET_TYPES),
+    addressType: meantAddressType(text, addressStart, end, isIp6),
+    address: text.slice(addressStart, end),
+  };
 }
 
-/** Reads `o=alice 2890844526 2890844526 IN IP4 192.0.2.1`. §5.2. */
-function readOrigin(line: PlacedLine): SdpOrigin {
-  // User names with spaces are against §5.2, and in use: the last five fields are sure.
-  const fields = fieldsOf(line.value);
-  const [sessionId, sessionVersion, netType, addressType, address] = fields.splice(-5);
-  if (fields.length === 0 || sessionId === undefined || sessionVersion === undefined) {
-    fail(`Origin ${quote(line.value)} does not have six fields`, line);
-  }
-  if (!isDigits(sessionVersion) || sessionVersion.length > ORIGIN_DIGITS_MAX) {
-    fail(`Session version ${quote(sessionVersion)} is not a number`, line);
-  }
-  return {
-    username: fields.length === 1 ? fields[0]! : fields.join(" "),
-    sessionId,
-    sessionVersion,
-    netType: netType!,
-    addressType: addressTypeOf(addressType!, address!),
-    address: address!,
-  };
+const NET_TYPES = ["IN"];
+
+/** Where the field that ends at `end` starts. */
+function fieldBefore(text: string, start: number, end: number): number {
+  let first = end;
+  while (first > start && !isBlank(text.charCodeAt(first - 1))) first--;
+  return first;
+}
+
+/** One blank is left of several. */
+function readUsername(text: string): string {
+  return skipField(text, 0, text.length) === text.length ? text : text.split(/[\t-\r ]+/).join(" ");
 }
 
 /** Reads `c=IN IP4 192.0.2.1`. §5.7. */
-function readConnection(line: PlacedLine): SdpConnection {
-  const [netType, addressType, address] = fieldsOf(line.value);
-  const isKnown = addressType === "IP4" || addressType === "IP6" ||
-    /^IP[46]$/i.test(addressType ?? "");
-  if ((netType !== "IN" && netType?.toUpperCase() !== "IN") || !isKnown) {
-    fail(`Connection ${quote(line.value)} is neither "IN IP4" nor "IN IP6"`, line);
+function readConnection(lines: LineReader): SdpConnection {
+  const { text, start, end } = lines;
+  const netTypeEnd = skipField(text, start, end);
+  const typeStart = skipBlanks(text, netTypeEnd, end);
+  const typeEnd = skipField(text, typeStart, end);
+  const isIp6 = isWord(text, typeStart, typeEnd, "IP6");
+  const isKnown = isIp6 || isWord(text, typeStart, typeEnd, "IP4");
+  if (!isWord(text, start, netTypeEnd, "IN") || !isKnown) {
+    fail(`Connection ${quote(lines.value)} is neither "IN IP4" nor "IN IP6"`, lines);
   }
-  if (address === undefined) {
-    fail(`Connection ${quote(line.value)} has no address`, line);
-  }
-  return { addressType: addressTypeOf(addressType!, address), address };
-}
-
-/** The family that is meant: what the address itself shows wins over the label before it. */
-function addressTypeOf(label: string, address: string): SdpAddressType {
-  if (isIpv6(address)) return "IP6";
-  if (label === "IP4" || /^[\d./]+$/.test(address)) return "IP4";
-  return label.toUpperCase() === "IP6" ? "IP6" : "IP4";
-}
-
-/** Reads `a=sendrecv` or `a=ptime:20`. §5.13. */
-function readAttribute(line: PlacedLine): SdpAttribute {
-  const { value } = line;
-  const colon = value.indexOf(":");
-  if (colon < 0) return { name: value, value: undefined };
+  const addressStart = skipBlanks(text, typeEnd, end);
+  const addressEnd = skipField(text, addressStart, end);
+  if (addressStart === end) fail(`Connection ${quote(lines.value)} has no address`, lines);
   return {
-    name: sliceTrimmed(value, 0, colon),
-    value: sliceTrimmed(value, colon + 1, value.length),
+    addressType: meantAddressType(text, addressStart, addressEnd, isIp6),
+    address: text.slice(addressStart, addressEnd),
   };
 }
 
-/** A line without its place, as descriptions keep it. */
-function bare(line: PlacedLine): SdpLine {
-  return { type: line.type, value: line.value };
+/** The family that is meant: what the address itself shows wins over the label before it. */
+function meantAddressType(
+  text: string,
+  start: number,
+  end: number,
+  isLabelledIp6: boolean,
+): SdpAddressType {
+  let isDotted = true;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COLON) return "IP6";
+    // Digits, the dot and the slash stand in one row
+    if (code < 0x2e || code > 0x39) isDotted = false;
+  }
+  return isLabelledIp6 && !isDotted ? "IP6" : "IP4";
 }
 
-/** Quotes the peer's text for a message, cut short and without keys and control characters. */
-function quote(text: string): string {
-  const told = text.replace(/inline:.*/i, "inline:…");
-  // deno-lint-ignore no-control-regex
-  return `"${told.slice(0, 60).replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?")}"`;
-}
-
-function fail(message: string, at: Place): never {
-  throw new SdpParseError(message, at);
+/** Reads `a=sendrecv` or `a=ptime:20`. §5.13. */
+function readAttribute({ text, start, end }: LineReader): SdpAttribute {
+  let colon = start;
+  while (colon < end && text.charCodeAt(colon) !== COLON) colon++;
+  const name = wordIn(text, start, trimmedEnd(text, start, colon), ATTRIBUTE_NAMES);
+  if (colon === end) return { name, value: undefined };
+  return { name, value: text.slice(skipBlanks(text, colon + 1, end), end) };
 }

@@ -59,7 +59,7 @@ export interface MediaDescription {
   /** RTP payload types as text, for the RTP protocols. */
   readonly formats: readonly string[];
   /** Absent: the session's holds. */
-  readonly connection?: SdpConnection;
+  readonly connection?: SdpConnection | undefined;
   readonly attributes: readonly SdpAttribute[];
   /** `i=`, `b=`, `k=` and lines of unknown types, in the order received. */
   readonly otherLines: readonly SdpLine[];
@@ -72,7 +72,7 @@ export interface SessionDescription {
   readonly origin: SdpOrigin;
   /** `-` when the maker has none. */
   readonly sessionName: string;
-  readonly connection?: SdpConnection;
+  readonly connection?: SdpConnection | undefined;
   /** `t=`, `r=` and `z=` lines, in the order received. At least one `t=`. */
   readonly timing: readonly SdpLine[];
   readonly attributes: readonly SdpAttribute[];
@@ -84,11 +84,24 @@ export interface SessionDescription {
 /** The timing of a session that is not planned: from now, without end. RFC 3264 §5. */
 export const UNBOUNDED_TIMING: readonly SdpLine[] = [{ type: "t", value: "0 0" }];
 
-/** Finds the value of the first attribute of that name; `""` when it has none. */
-export function attributeValue(
-  attributes: readonly SdpAttribute[],
-  name: string,
-): string | undefined {
-  const found = attributes.find((attribute) => attribute.name === name);
-  return found === undefined ? undefined : found.value ?? "";
-}
+/** Shared by the descriptions that have none. */
+export const NO_LINES: readonly SdpLine[] = [];
+
+/** Shared likewise. */
+export const NO_ATTRIBUTES: readonly SdpAttribute[] = [];
+
+/** The attributes that are looked for: of those, descriptions that are read share the names. */
+export const ATTRIBUTE_NAMES = [
+  "rtpmap",
+  "fmtp",
+  "ptime",
+  "sendrecv",
+  "sendonly",
+  "recvonly",
+  "inactive",
+  "maxptime",
+  "rtcp",
+  "rtcp-mux",
+  "rtcp-xr",
+  "crypto",
+] as const;

@@ -13,8 +13,7 @@ import {
   warningHeader,
 } from "../../src/sdp/offer_answer.ts";
 import { parseSessionDescription } from "../../src/sdp/parse.ts";
-import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
-import { described, LOCAL, sdp } from "./fixtures.ts";
+import { described, LOCAL, sdp, textOf } from "./fixtures.ts";
 
 function answered(
   offer: string,
@@ -22,7 +21,7 @@ function answered(
 ): { readonly text: string; readonly media: NegotiatedMedia } {
   const result = answerOffer(parseSessionDescription(offer), { ...LOCAL, ...local });
   if (!result.ok) throw new Error(`The offer was refused: ${result.warning}`);
-  return { text: serializeSessionDescription(result.answer), media: result.media };
+  return { text: textOf(result.answer), media: result.media };
 }
 
 function refusal(offer: string, local: Partial<LocalMedia> = {}): string {

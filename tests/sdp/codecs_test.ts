@@ -16,8 +16,7 @@ import {
 } from "../../src/sdp/offer_answer.ts";
 import { parseOpusFormat } from "../../src/sdp/opus_format.ts";
 import { parseSessionDescription } from "../../src/sdp/parse.ts";
-import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
-import { described, LOCAL } from "./fixtures.ts";
+import { described, LOCAL, textOf } from "./fixtures.ts";
 
 function answered(
   offer: string,
@@ -29,12 +28,12 @@ function answered(
     ...local,
   });
   if (!result.ok) throw new Error(`The offer was refused: ${result.warning}`);
-  return { text: serializeSessionDescription(result.answer), media: result.media };
+  return { text: textOf(result.answer), media: result.media };
 }
 
 /** The lines of our offer that say something of payload types. */
 function offered(local: Partial<LocalMedia>): readonly string[] {
-  const lines = serializeSessionDescription(createOffer({ ...LOCAL, ...local })).split("\r\n");
+  const lines = textOf(createOffer({ ...LOCAL, ...local })).split("\r\n");
   return lines.filter((line) => /^(m=|a=rtpmap|a=fmtp|a=ptime)/.test(line));
 }
 

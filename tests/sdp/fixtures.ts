@@ -5,6 +5,10 @@
  */
 
 import type { LocalMedia } from "../../src/sdp/offer_answer.ts";
+import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
+import type { SessionDescription } from "../../src/sdp/session_description.ts";
+
+const decoder = new TextDecoder();
 
 /** What we bring when a test says nothing else. */
 export const LOCAL: LocalMedia = {
@@ -21,6 +25,11 @@ export const LOCAL: LocalMedia = {
 /** Joins lines as they stand on the wire. */
 export function sdp(...lines: string[]): string {
   return lines.map((line) => `${line}\r\n`).join("");
+}
+
+/** What is written, as text. */
+export function textOf(description: SessionDescription): string {
+  return decoder.decode(serializeSessionDescription(description));
 }
 
 /** A description of one host, with the given media lines and attributes. */

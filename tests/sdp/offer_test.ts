@@ -17,8 +17,7 @@ import {
   type NegotiatedMedia,
 } from "../../src/sdp/offer_answer.ts";
 import { parseSessionDescription } from "../../src/sdp/parse.ts";
-import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
-import { described, LOCAL, sdp } from "./fixtures.ts";
+import { described, LOCAL, sdp, textOf } from "./fixtures.ts";
 
 function accepted(answer: string, local: Partial<LocalMedia> = {}): NegotiatedMedia {
   const result = acceptAnswer(createOffer({ ...LOCAL, ...local }), parseSessionDescription(answer));
@@ -34,7 +33,7 @@ function refusal(answer: string): string {
 
 describe("RFC 3264 §5 generating the offer", () => {
   test("offers our codecs in our order, telephone-events, packet time and direction", () => {
-    expect(serializeSessionDescription(createOffer({ ...LOCAL, direction: "sendonly" }))).toBe(sdp(
+    expect(textOf(createOffer({ ...LOCAL, direction: "sendonly" }))).toBe(sdp(
       "v=0",
       "o=- 1700000000 1 IN IP4 192.0.2.10",
       "s=-",
@@ -210,7 +209,7 @@ describe("both sides of one negotiation", () => {
   });
 
   function overTheWire(description: ReturnType<typeof createOffer>): typeof description {
-    return parseSessionDescription(serializeSessionDescription(description));
+    return parseSessionDescription(textOf(description));
   }
 
   function mirror(of: Direction): Direction {

@@ -7,14 +7,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { SDP_LINES_MAX } from "../../src/sdp/line_reader.ts";
 import {
   parseSessionDescription,
   SDP_FORMATS_MAX,
   SDP_LENGTH_MAX,
-  SDP_LINES_MAX,
   SDP_MEDIA_MAX,
-  SdpParseError,
 } from "../../src/sdp/parse.ts";
+import { SdpParseError } from "../../src/sdp/parse_error.ts";
 import { described, sdp } from "./fixtures.ts";
 
 function parseError(body: string | Uint8Array): SdpParseError {
@@ -171,6 +171,8 @@ describe("RFC 8866 §5 what is refused", () => {
     ["an m-line without formats", plain.replace(" 8 0", ""), 6],
     ["an empty m-line", plain.replace("audio 4000 RTP/AVP 8 0", ""), 6],
     ["a line that is none", `${plain}hello world\r\n`, 7],
+    ["NUL, which an answer would have to repeat", plain.replace("RTP/AVP", "RTP\0AVP"), 6],
+    ["NUL behind the last line", `${plain}\0`, 7],
   ])("refuses %s and names the line", (_name, text, line) => {
     const error = parseError(text);
     expect(error.line).toBe(line);
@@ -180,6 +182,17 @@ describe("RFC 8866 §5 what is refused", () => {
         text.split("\r\n").slice(0, line - 1).join("\r\n").length + (line > 1 ? 2 : 0),
       );
     }
+  });
+
+  test("tells of the first fault", () => {
+    const error = parseError(`${plain.replace("4000", "http")}hello world\r\n`);
+    expect(error.line).toBe(6);
+    expect(error.message).toBe('Port "http" is not a number up to 65535');
+  });
+
+  test("counts lines of whatever end, and blank ones", () => {
+    const error = parseError("v=0\r\r\no=- 1 1 IN IP4 192.0.2.1\n\n\r\nc=IN\n");
+    expect([error.line, error.offset]).toEqual([6, 34]);
   });
 
   test("refuses what exceeds a limit", () => {

@@ -7,8 +7,7 @@
 import { describe, expect, test } from "bun:test";
 import { acceptAnswer, answerOffer, createOffer } from "../../src/sdp/offer_answer.ts";
 import { parseSessionDescription } from "../../src/sdp/parse.ts";
-import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
-import { described, LOCAL } from "./fixtures.ts";
+import { described, LOCAL, textOf } from "./fixtures.ts";
 
 const BOTH = { ...LOCAL, rtcp: { mux: true, extendedReports: true } };
 const PEER = { address: "198.51.100.7", port: 4000 };
@@ -17,7 +16,7 @@ function answered(lines: readonly string[], local = BOTH) {
   const offer = parseSessionDescription(described("m=audio 4000 RTP/AVP 0", ...lines));
   const result = answerOffer(offer, local);
   if (!result.ok) throw new Error(result.warning);
-  return { text: serializeSessionDescription(result.answer), media: result.media };
+  return { text: textOf(result.answer), media: result.media };
 }
 
 function accepted(lines: readonly string[], local = BOTH) {
@@ -38,7 +37,7 @@ describe("RFC 5761 §5.1 RTCP on the port of RTP", () => {
   });
 
   test("is offered, and agreed upon when the answer has it", () => {
-    expect(serializeSessionDescription(createOffer(BOTH))).toContain("a=rtcp-mux\r\n");
+    expect(textOf(createOffer(BOTH))).toContain("a=rtcp-mux\r\n");
     expect(accepted(["a=rtcp-mux"])).toMatchObject({ rtcpMux: true, remoteRtcp: PEER });
     expect(accepted(["a=rtcp:5001"])).toMatchObject({
       rtcpMux: false,
@@ -71,7 +70,7 @@ describe("RFC 3611 §5 extended reports", () => {
   });
 
   test("are offered, and agreed upon when the answer has them", () => {
-    expect(serializeSessionDescription(createOffer(BOTH))).toContain("a=rtcp-xr:voip-metrics\r\n");
+    expect(textOf(createOffer(BOTH))).toContain("a=rtcp-xr:voip-metrics\r\n");
     expect(accepted(["a=rtcp-xr:voip-metrics"]).extendedReports).toBe(true);
     expect(accepted([]).extendedReports).toBe(false);
   });

@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { parseSessionDescription } from "../../src/sdp/parse.ts";
 import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
 import type { SdpConnection, SessionDescription } from "../../src/sdp/session_description.ts";
-import { described, sdp } from "./fixtures.ts";
+import { described, sdp, textOf } from "./fixtures.ts";
 
 describe("RFC 8866 §9 grammar", () => {
   test("writes the lines in the order of the grammar, ended by CRLF", () => {
@@ -34,7 +34,7 @@ describe("RFC 8866 §9 grammar", () => {
       "a=sendrecv",
       "m=video 0 RTP/AVP 96",
     );
-    expect(serializeSessionDescription(parseSessionDescription(text))).toBe(text);
+    expect(textOf(parseSessionDescription(text))).toBe(text);
   });
 
   test("puts lines that came out of order where the grammar wants them", () => {
@@ -47,7 +47,7 @@ describe("RFC 8866 §9 grammar", () => {
       "o=- 1 1 IN IP4 192.0.2.1",
       "i=x",
     );
-    expect(serializeSessionDescription(parseSessionDescription(text))).toBe(
+    expect(textOf(parseSessionDescription(text))).toBe(
       sdp("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "i=x", "b=AS:1", "t=0 0", "a=tool:x"),
     );
   });
@@ -55,7 +55,38 @@ describe("RFC 8866 §9 grammar", () => {
   test.each(["\r\na=injected", "\n", "\r", "\0"])("refuses to write %j in a value", (end) => {
     const description = parseSessionDescription(described("m=audio 4000 RTP/AVP 0"));
     const bad = { ...description, attributes: [{ name: "tool", value: `x${end}` }] };
-    expect(() => serializeSessionDescription(bad)).toThrow(RangeError);
+    expect(() => textOf(bad)).toThrow(RangeError);
+    expect(() => textOf(bad)).toThrow('Line "a=" holds a line end or NUL');
+  });
+
+  test("is whole again after a description that could not be written", () => {
+    const description = parseSessionDescription(described("m=audio 4000 RTP/AVP 0"));
+    expect(() => textOf({ ...description, sessionName: "x\n" })).toThrow(RangeError);
+    expect(textOf(description)).toBe(described("m=audio 4000 RTP/AVP 0"));
+  });
+
+  test("writes UTF-8, whatever its length", () => {
+    const name = "Büro 電話 📞 ".repeat(300).trim();
+    const text = described("m=audio 4000 RTP/AVP 0").replace("s=-", `s=${name}`);
+    expect(textOf(parseSessionDescription(text))).toBe(text);
+  });
+
+  test("fills in a version, and a port where the stream is not refused", () => {
+    const refused = "m=video 0 RTP/AVP 96";
+    const description = parseSessionDescription(described("m=audio 4000 RTP/AVP 0", refused));
+    const filledIn = { sessionVersion: "7", port: 65_535 };
+    const written = serializeSessionDescription(description, filledIn);
+    expect(new TextDecoder().decode(written)).toBe(
+      described("m=audio 65535 RTP/AVP 0", refused).replace("2890844526 IN", "7 IN"),
+    );
+  });
+
+  test("gives each description a buffer of its own", () => {
+    const first = parseSessionDescription(described("m=audio 4000 RTP/AVP 0"));
+    const written = serializeSessionDescription(first);
+    const before = written.slice();
+    serializeSessionDescription({ ...first, sessionName: "another" });
+    expect(written).toEqual(before);
   });
 });
 
@@ -93,7 +124,7 @@ describe("round trip", () => {
 
   test("what is written reads the same", () => {
     fc.assert(fc.property(description, (value) => {
-      expect(parseSessionDescription(serializeSessionDescription(value))).toEqual(value);
+      expect(parseSessionDescription(textOf(value))).toEqual(value);
     }));
   });
 });

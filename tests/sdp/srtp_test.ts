@@ -21,11 +21,11 @@ import {
   createOffer,
   type LocalMedia,
 } from "../../src/sdp/offer_answer.ts";
-import { parseSessionDescription, SdpParseError } from "../../src/sdp/parse.ts";
+import { parseSessionDescription } from "../../src/sdp/parse.ts";
+import { SdpParseError } from "../../src/sdp/parse_error.ts";
 import type { SrtpPolicy } from "../../src/sdp/profile.ts";
-import { serializeSessionDescription } from "../../src/sdp/serialize.ts";
 import { drawKeys, keepKey, type LocalKeys } from "../../src/sdp/srtp_keys.ts";
-import { described, LOCAL } from "./fixtures.ts";
+import { described, LOCAL, textOf } from "./fixtures.ts";
 
 const DEFAULT = "AES_CM_128_HMAC_SHA1_80";
 const random = new SeededRandom(1);
@@ -45,7 +45,7 @@ function line(crypto: CryptoAttribute): string {
 function answered(offer: string, ours: LocalMedia) {
   const result = answerOffer(parseSessionDescription(offer), ours);
   if (!result.ok) throw new Error(result.warning);
-  const text = serializeSessionDescription(result.answer);
+  const text = textOf(result.answer);
   const keys = [...text.matchAll(/^a=crypto:(.*)\r$/gm)].map((found) => found[1] ?? "");
   return { text, media: result.media, keys };
 }
@@ -194,7 +194,7 @@ describe("RFC 4568 §7.1.4 a session that goes on", () => {
   test("offers nothing again of what was not taken up", () => {
     const offered = drawKeys(random, undefined);
     const offer = createOffer(local("required", { offered }));
-    const text = serializeSessionDescription(keepKey(offer, offered[1] as CryptoAttribute));
+    const text = textOf(keepKey(offer, offered[1] as CryptoAttribute));
     expect(text.match(/^a=crypto:\d+/gm)).toEqual([`a=crypto:${offered[1]?.tag}`]);
   });
 });
@@ -208,7 +208,7 @@ describe("RFC 4568 §5.1.1 and §5.1.3 our offer and its answer", () => {
   }
 
   test("offers a key for every suite, in our order", () => {
-    const text = serializeSessionDescription(offer);
+    const text = textOf(offer);
     expect(text).toContain("m=audio 10000 RTP/SAVP 0 8 101\r\n");
     expect([...text.match(/(?<=^a=crypto:)\d+ \S+/gm) ?? []])
       .toEqual(Object.keys(CRYPTO_SUITES).map((suite, index) => `${index + 1} ${suite}`));
