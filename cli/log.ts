@@ -29,6 +29,7 @@ export interface OpenLog {
   /**
    * Writes one JSON line of level info, without the detours that one line for each call would pay for.
    *
+   * @param fields Not to be changed afterwards.
    * @param when `always`: somebody has asked for it, whatever the level.
    */
   json(message: string, fields: Readonly<Record<string, unknown>>, when?: "always"): void;
@@ -41,24 +42,33 @@ export interface OpenLog {
 /** How long a line waits for others. */
 const WRITE_INTERVAL_MS = 50;
 
-/** Writes lines together: under load a system call for each would cost more than the line. */
+/** A line, or what makes it. */
+type Line = string | (() => string);
+
+/**
+ * Writes lines together: under load a system call for each would cost more than the line. What
+ * makes them is asked then, too, one after the other.
+ */
 class LineWriter {
   readonly #write: (text: string) => void;
-  #waiting = "";
+  #waiting: Line[] = [];
 
   constructor(write: (text: string) => void) {
     this.#write = write;
   }
 
-  add(line: string): void {
-    if (this.#waiting === "") setTimeout(() => this.flush(), WRITE_INTERVAL_MS);
-    this.#waiting += line;
+  add(line: Line): void {
+    if (this.#waiting.length === 0) setTimeout(() => this.flush(), WRITE_INTERVAL_MS);
+    this.#waiting.push(line);
   }
 
   flush(): void {
-    const text = this.#waiting;
-    this.#waiting = "";
-    if (text !== "") this.#write(text);
+    const lines = this.#waiting;
+    if (lines.length === 0) return;
+    this.#waiting = [];
+    let text = "";
+    for (const line of lines) text += typeof line === "string" ? line : line();
+    this.#write(text);
   }
 }
 
@@ -85,8 +95,11 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
     json: (message, fields, when) => {
       const isInfo = options.level === "debug" || options.level === "info";
       if (!isInfo && when !== "always") return;
-      const head = { "@timestamp": new Date().toISOString(), level: "INFO", message };
-      writer.add(`${JSON.stringify({ ...head, logger: "voicegw", ...fields })}\n`);
+      const now = new Date();
+      writer.add(() => {
+        const head = { "@timestamp": now.toISOString(), level: "INFO", message };
+        return `${JSON.stringify({ ...head, logger: "voicegw", ...fields })}\n`;
+      });
     },
     text: (lines) => writer.add(lines),
     flush: () => writer.flush(),

@@ -37,9 +37,12 @@ const SEARCH_PER_MS = 4;
  */
 type Join = "none" | "blend" | "rise";
 
-/** The concealment of one stream. Hot path: allocates nothing after construction. */
+const NO_SAMPLES = new Int16Array(0);
+
+/** The concealment of one stream. Hot path: allocates nothing after the first audio. */
 export class Concealment {
-  readonly #history: Int16Array;
+  /** Has its room from the first audio on. */
+  #history = NO_SAMPLES;
   /** Where the history ends, and how much of what is before it counts. */
   #end: Samples = 0;
   #known: Samples = 0;
@@ -62,7 +65,6 @@ export class Concealment {
   constructor(sampleRate: Hertz) {
     const samplesOf = (duration: Millis): Samples => Math.round((duration * sampleRate) / 1000);
     this.#size = samplesOf(HISTORY_MS);
-    this.#history = new Int16Array(this.#size * HISTORY_ROOM);
     this.#fade = samplesOf(FADE_MS);
     this.#joinLength = samplesOf(JOIN_MS);
     this.#glideLength = samplesOf(GLIDE_MS);
@@ -83,8 +85,9 @@ export class Concealment {
    */
   good(samples: Int16Array, length: Samples): void {
     if (this.#join !== "none") this.#joinTo(samples, length);
-    const history = this.#history;
     const size = this.#size;
+    if (this.#history === NO_SAMPLES) this.#history = new Int16Array(size * HISTORY_ROOM);
+    const history = this.#history;
     const from = Math.max(0, length - size);
     const count = length - from;
     if (this.#end + count > history.length) {

@@ -73,7 +73,7 @@ export class LoopLag {
   /** Tells whether more than a few beats of the last second were later than that. */
   exceeds(limit: Millis): boolean {
     let count = 0;
-    for (const late of this.#late) if (late > limit) count++;
+    for (let at = 0; at < BEATS; at++) if ((this.#late[at] as Millis) > limit) count++;
     return count > BEATS * LATE_SHARE;
   }
 

@@ -94,6 +94,8 @@ export class SourceGuard {
   #blockedUntil: Millis = -Infinity;
   /** The latest instant that was told. */
   #now: Millis = -Infinity;
+  /** The User-Agent that was looked at last. */
+  #judged = { userAgent: "", isScanner: false };
 
   constructor(options: SourceGuardOptions) {
     this.#options = options;
@@ -183,7 +185,12 @@ export class SourceGuard {
    * source may be forged, and is to be blocked only if it came over a connection.
    */
   scanner(userAgent: string | undefined): boolean {
-    return this.#options.scanners && userAgent !== undefined && isScanner(userAgent);
+    if (!this.#options.scanners || userAgent === undefined) return false;
+    // Neighbouring messages mostly come from the same kind of program
+    if (userAgent !== this.#judged.userAgent) {
+      this.#judged = { userAgent, isScanner: isScanner(userAgent) };
+    }
+    return this.#judged.isScanner;
   }
 
   /** Shuts a source out, whatever it did. */

@@ -106,8 +106,18 @@ function findByName(
 
 /** Headers that have facts of their own, by their names in lower case. */
 type ToldHeaders = Readonly<
-  Record<"p-asserted-identity" | "diversion" | "history-info" | "reason", string[]>
+  Record<"p-asserted-identity" | "diversion" | "history-info" | "reason", readonly string[]>
 >;
+
+const NOTHING_TOLD: ToldHeaders = {
+  "p-asserted-identity": [],
+  "diversion": [],
+  "history-info": [],
+  "reason": [],
+};
+
+/** Those of the headers that are looked for. */
+const FIRST_LETTERS = "xXpPdDhHrR";
 
 interface CollectedHeaders {
   readonly x_headers: Record<string, string>;
@@ -118,17 +128,15 @@ interface CollectedHeaders {
 function collectHeaders(headers: Iterable<readonly [string, string]>): CollectedHeaders {
   const x_headers: Record<string, string> = {};
   const seen = new Set<string>();
-  const told: ToldHeaders = {
-    "p-asserted-identity": [],
-    "diversion": [],
-    "history-info": [],
-    "reason": [],
-  };
+  let told = NOTHING_TOLD;
   for (const [name, raw] of headers) {
+    // Most headers are none of these, and are passed by without a lower-case name
+    if (!FIRST_LETTERS.includes(name.charAt(0))) continue;
     const lower = name.toLowerCase();
     if (!lower.startsWith("x-")) {
-      const lines = Object.hasOwn(told, lower) ? told[lower as keyof ToldHeaders] : undefined;
-      if (lines !== undefined && lines.length < HEADER_VALUES_MAX) lines.push(raw);
+      if (!Object.hasOwn(told, lower)) continue;
+      const key = lower as keyof ToldHeaders;
+      if (told[key].length < HEADER_VALUES_MAX) told = { ...told, [key]: [...told[key], raw] };
       continue;
     }
     if (seen.size === X_HEADERS_MAX || seen.has(lower)) continue;

@@ -11,7 +11,7 @@ export interface NameAddrInput {
   /** Unquoted; empty when there is none. */
   readonly displayName: string;
   /** The header's, not the URI's: lower-case names, unquoted values. */
-  readonly parameters: ReadonlyMap<string, string | undefined>;
+  readonly parameters: { get(name: string): string | undefined };
 }
 
 /**

@@ -18,14 +18,52 @@ import {
 } from "./grammar.ts";
 import { SipParseError } from "./parse_error.ts";
 
+/** One name, with `undefined` where it has no value. */
+export type Parameter = readonly [name: string, value: string | undefined];
+
 /**
  * Lower-case names and unquoted values, `undefined` for a name without value, in the order
- * received.
+ * received. A `Map` is one as well.
  */
-export type Parameters = ReadonlyMap<string, string | undefined>;
+export interface Parameters extends Iterable<Parameter> {
+  readonly size: number;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
+/** The most parameters of one value that are read. */
+export const PARAMETERS_MAX = 64;
+
+/** Parameters that were read. They are few as a rule: to look at each costs less than a table. */
+class ParameterList implements Parameters {
+  readonly #names: string[] = [];
+  readonly #values: (string | undefined)[] = [];
+
+  get size(): number {
+    return this.#names.length;
+  }
+
+  get(name: string): string | undefined {
+    const at = this.#names.indexOf(name);
+    return at < 0 ? undefined : this.#values[at];
+  }
+
+  has(name: string): boolean {
+    return this.#names.includes(name);
+  }
+
+  add(name: string, value: string | undefined): void {
+    this.#names.push(name);
+    this.#values.push(value);
+  }
+
+  *[Symbol.iterator](): Iterator<Parameter> {
+    for (const [at, name] of this.#names.entries()) yield [name, this.#values[at]];
+  }
+}
 
 /** No parameters: one value that all share. */
-export const NO_PARAMETERS: Parameters = new Map();
+export const NO_PARAMETERS: Parameters = new ParameterList();
 
 /** What {@linkcode scanParameters} read. */
 export interface ScannedParameters {
@@ -40,13 +78,13 @@ export interface ScannedParameters {
 /**
  * Reads `*( SEMI generic-param )` from `start` on.
  *
- * @throws SipParseError for an empty parameter, an empty or unterminated value, or a name that
- * comes twice.
+ * @throws SipParseError for an empty parameter, an empty or unterminated value, a name that comes
+ * twice, or more than {@linkcode PARAMETERS_MAX} of them.
  */
 export function scanParameters(text: string, start: number): ScannedParameters {
   let at = skipSpace(text, start);
   if (text.charCodeAt(at) !== 0x3b) return { parameters: NO_PARAMETERS, end: at };
-  const parameters = new Map<string, string | undefined>();
+  const parameters = new ParameterList();
   while (text.charCodeAt(at) === 0x3b) {
     const nameStart = skipSpace(text, at + 1);
     const nameEnd = skipClass(text, nameStart, CLASS.token);
@@ -58,15 +96,18 @@ export function scanParameters(text: string, start: number): ScannedParameters {
     if (parameters.has(name)) {
       throw new SipParseError(`Parameter "${name}" comes twice`, { offset: nameStart });
     }
+    if (parameters.size === PARAMETERS_MAX) {
+      throw new SipParseError(`More than ${PARAMETERS_MAX} parameters`, { offset: nameStart });
+    }
     at = skipSpace(text, nameEnd);
     if (text.charCodeAt(at) !== 0x3d) {
-      parameters.set(name, undefined);
+      parameters.add(name, undefined);
       continue;
     }
     const valueStart = skipSpace(text, at + 1);
     const valueEnd = skipValue(text, valueStart);
     const value = text.slice(valueStart, valueEnd);
-    parameters.set(name, text.charCodeAt(valueStart) === 0x22 ? unquote(value) : value);
+    parameters.add(name, text.charCodeAt(valueStart) === 0x22 ? unquote(value) : value);
     at = skipSpace(text, valueEnd);
   }
   return { parameters, end: at };

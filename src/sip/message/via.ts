@@ -10,7 +10,12 @@ import { formatHost } from "../../base/socket_address.ts";
 import type { SipHeaders } from "./headers.ts";
 import { CLASS, parseScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
 import { scanHost } from "./host.ts";
-import { type Parameters, scanParameters, serializeParameters } from "./parameters.ts";
+import {
+  type Parameters,
+  scanParameters,
+  serializeParameter,
+  serializeParameters,
+} from "./parameters.ts";
 import { SipParseError } from "./parse_error.ts";
 
 /** One Via value. */
@@ -26,7 +31,7 @@ export interface Via {
   readonly received: string | undefined;
   /** `true` when asked for (`;rport`), a number when filled in. RFC 3581 §3, §4. */
   readonly rport: number | true | undefined;
-  /** All of them, `branch`, `received` and `rport` too. */
+  /** As they were read, `branch`, `received` and `rport` too: of those the fields hold. */
   readonly parameters: Parameters;
 }
 
@@ -109,13 +114,10 @@ function makeVia(
  * what it looks like.
  */
 export function serializeVia(via: Via): string {
-  return serializeWith(via, parametersOf(via));
-}
-
-function serializeWith({ transport, host, port }: Via, parameters: Parameters): string {
+  const { transport, host, port } = via;
   let text = `SIP/2.0/${transport} ${formatHost(host)}`;
   if (port !== undefined) text += `:${port}`;
-  return text + serializeParameters(parameters);
+  return text + serializeParameters(parametersOf(via));
 }
 
 /** The parameters, with the fields as they are said beside them. */
@@ -145,21 +147,45 @@ function setField(
   parameters.set(name, value === true ? undefined : `${value}`);
 }
 
-/**
- * Replaces the topmost Via value alone, also where several share a line. Without any Via it becomes
- * the only one.
- *
- * @throws TypeError when a field holds what would break the header.
- */
-export function replaceTopVia(headers: SipHeaders, via: Via): void {
-  const line = headers.get("Via");
-  const parameters = parametersOf(via);
-  const text = serializeWith(via, parameters);
-  if (line === undefined) {
-    headers.prepend("Via", text);
-    return;
-  }
-  const { transport, host, port, branch, received, rport } = via;
-  const read = { transport, host, port, branch, received, rport, parameters };
-  headers.replaceFirst("Via", text + line.slice(skipListValue(line, 0)), read);
+/** Where a request came from, as its topmost Via is told. */
+export interface Source {
+  readonly received: string;
+  /** `undefined` when it was not asked for. */
+  readonly rport: number | undefined;
 }
+
+/**
+ * Notes in the topmost Via value alone where the request came from, also where several share a
+ * line. RFC 3261 §18.2.1, RFC 3581 §4.
+ *
+ * @throws SipParseError when the topmost Via is missing or malformed, TypeError when `received`
+ * holds what would break the header.
+ */
+export function stampTopVia(headers: SipHeaders, source: Source): void {
+  const { transport, host, port, branch, rport, received, parameters } = headers.via;
+  const stamped = { transport, host, port, branch, ...source, parameters };
+  const line = headers.get("Via") as string;
+  const end = skipListValue(line, 0);
+  const text = received === undefined && rport !== undefined
+    ? insertSource(line, end, source)
+    : undefined;
+  headers.replaceFirst("Via", (text ?? serializeVia(stamped)) + line.slice(end), stamped);
+}
+
+/**
+ * The value as it is, filled in: most are of this kind, `;rport` and no `received`.
+ *
+ * @returns `undefined` where that takes a closer look at the parameters.
+ */
+function insertSource(line: string, end: number, { received, rport }: Source): string | undefined {
+  const at = line.indexOf(RPORT) + RPORT.length;
+  const next = line.charCodeAt(at);
+  if (at < RPORT.length || at > end || (at < end && next !== SEMICOLON)) return undefined;
+  // In a quoted string it would be another parameter's value
+  if (line.includes('"')) return undefined;
+  const rest = `${line.slice(at, end)}${serializeParameter("received", received)}`;
+  return `${line.slice(0, at)}=${rport}${rest}`;
+}
+
+const RPORT = ";rport";
+const SEMICOLON = 0x3b;

@@ -8,7 +8,7 @@
 import type { SocketAddress } from "../../base/socket_address.ts";
 import type { SipRequest } from "../message/message.ts";
 import { defaultPort } from "../message/next_hop.ts";
-import { replaceTopVia, type Via } from "../message/via.ts";
+import { stampTopVia, type Via } from "../message/via.ts";
 import { type Flow, isReliable } from "./flow.ts";
 
 /**
@@ -44,9 +44,7 @@ export function stampVia(request: SipRequest, flow: Flow): void {
   const rport = via.rport === undefined ? undefined : flow.remote.port;
   const needed = rport !== undefined || via.received !== undefined || via.host !== source;
   if (!needed || (via.received === source && via.rport === rport)) return;
-  const { transport, host, port, branch, parameters } = via;
-  const received = source;
-  replaceTopVia(request.headers, { transport, host, port, branch, received, rport, parameters });
+  stampTopVia(request.headers, { received: source, rport });
 }
 
 /** A zone (`fe80::1%eth0`) means something on this machine only. RFC 4007 §11.2 */

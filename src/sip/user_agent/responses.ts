@@ -31,7 +31,8 @@ export function respond(
   { statusCode, headers = [] }: { readonly statusCode: number; readonly headers?: Headers },
   now: Millis,
 ): UserAgentOutput[] {
-  const toTag = randomHex(context.random, 8);
+  const isTagged = request.headers.to.tag !== undefined;
+  const toTag = isTagged ? undefined : randomHex(context.random, 8);
   const response = createResponse(request, statusCode, { toTag, headers });
   const outputs: UserAgentOutput[] = [];
   context.absorb(context.transactions.respond(key, response, now), outputs, now);

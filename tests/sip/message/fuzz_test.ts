@@ -10,6 +10,7 @@ import { SipParseError } from "../../../src/sip/message/parse_error.ts";
 import { describeMessage, serializeMessage } from "../../../src/sip/message/serialize.ts";
 import { type FramerOutput, StreamFramer } from "../../../src/sip/message/stream_framer.ts";
 import { parseSipUri, serializeSipUri, type SipUri } from "../../../src/sip/message/uri.ts";
+import type { Parameters } from "../../../src/sip/message/parameters.ts";
 import { parseVia, serializeVia, type Via } from "../../../src/sip/message/via.ts";
 import { bytesOf, INVITE, OK, textOf } from "./fixtures.ts";
 import { vector, VECTOR_NAMES } from "./rfc4475_vectors.ts";
@@ -162,6 +163,11 @@ describe("the framer", () => {
   });
 });
 
+/** With the parameters as a list, to be compared. */
+function spread<Value extends { readonly parameters: Parameters }>(value: Value) {
+  return { ...value, parameters: [...value.parameters] };
+}
+
 describe("round trips of values", () => {
   const text = fc.string({ unit: "binary", maxLength: 12 })
     .map((one) => one.replace(/[\r\n]/g, "").toWellFormed());
@@ -189,7 +195,7 @@ describe("round trips of values", () => {
     });
     fc.assert(
       fc.property(uri, (value) => {
-        expect(parseSipUri(serializeSipUri(value))).toEqual(value);
+        expect(spread(parseSipUri(serializeSipUri(value)))).toEqual(spread(value));
       }),
       options,
     );
@@ -205,9 +211,9 @@ describe("round trips of values", () => {
         map.delete("tag");
         if (tag !== undefined) map.set("tag", tag);
         const value = { displayName: display, uri: "sip:a@b;lr", parameters: map, tag };
-        expect(parseNameAddr(serializeNameAddr(value))).toEqual(value);
+        expect(spread(parseNameAddr(serializeNameAddr(value)))).toEqual(spread(value));
         const headers = new SipHeaders([["To", serializeNameAddr(value)]]);
-        expect(headers.to).toEqual(value);
+        expect(spread(headers.to)).toEqual(spread(value));
       }),
       options,
     );
@@ -229,7 +235,7 @@ describe("round trips of values", () => {
         const via: Via = { ...fields, parameters: new Map() };
         const read = parseVia(serializeVia(via));
         expect({ ...read, parameters: via.parameters }).toEqual(via);
-        expect(parseVia(serializeVia(read))).toEqual(read);
+        expect(spread(parseVia(serializeVia(read)))).toEqual(spread(read));
       }),
       options,
     );

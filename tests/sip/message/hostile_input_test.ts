@@ -10,7 +10,7 @@ import { SipParseError } from "../../../src/sip/message/parse_error.ts";
 import { describeMessage } from "../../../src/sip/message/serialize.ts";
 import { StreamFramer } from "../../../src/sip/message/stream_framer.ts";
 import { parseSipUri, uriParts } from "../../../src/sip/message/uri.ts";
-import { parseVia, replaceTopVia } from "../../../src/sip/message/via.ts";
+import { parseVia, stampTopVia } from "../../../src/sip/message/via.ts";
 import {
   bytesOf,
   INVITE,
@@ -105,7 +105,7 @@ describe("64 KiB of one thing", () => {
       () => new SipHeaders([["Via", oneLine]]).vias(),
       () => {
         const headers = new SipHeaders([["Via", oneLine]]);
-        replaceTopVia(headers, parseVia("SIP/2.0/UDP a"));
+        stampTopVia(headers, { received: "192.0.2.7", rport: 5060 });
       },
       () => {
         const request = parseRequest(INVITE);

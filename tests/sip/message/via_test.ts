@@ -1,19 +1,26 @@
 import { describe, expect, test } from "bun:test";
 import { SipHeaders } from "../../../src/sip/message/headers.ts";
-import { parseVia, replaceTopVia, serializeVia } from "../../../src/sip/message/via.ts";
+import {
+  parseFirstVia,
+  parseVia,
+  serializeVia,
+  type Source,
+  stampTopVia,
+} from "../../../src/sip/message/via.ts";
+import { PARAMETERS_MAX } from "../../../src/sip/message/parameters.ts";
 import { refusalOf } from "./fixtures.ts";
 
 describe("RFC 3261 §20.42 Via", () => {
   test("reads transport, sent-by and parameters", () => {
     const via = parseVia("SIP/2.0/UDP erlang.example.com:5060;branch=z9hG4bK87asdks7;ttl=1;x");
-    expect(via).toEqual({
+    expect({ ...via, parameters: [...via.parameters] }).toEqual({
       transport: "UDP",
       host: "erlang.example.com",
       port: 5060,
       branch: "z9hG4bK87asdks7",
       received: undefined,
       rport: undefined,
-      parameters: new Map([["branch", "z9hG4bK87asdks7"], ["ttl", "1"], ["x", undefined]]),
+      parameters: [["branch", "z9hG4bK87asdks7"], ["ttl", "1"], ["x", undefined]],
     });
   });
 
@@ -68,6 +75,12 @@ describe("RFC 3261 §20.42 Via", () => {
     expect(refusalOf(() => parseVia(text)).statusCode).toBe(400);
   });
 
+  test("reads so many parameters and no more", () => {
+    const parameters = Array.from({ length: PARAMETERS_MAX }, (_, at) => `;p${at}`).join("");
+    expect(parseVia(`SIP/2.0/UDP a${parameters}`).parameters.size).toBe(PARAMETERS_MAX);
+    expect(refusalOf(() => parseVia(`SIP/2.0/UDP a${parameters};x`)).statusCode).toBe(400);
+  });
+
   test("is written as it was read", () => {
     const text = "SIP/2.0/TCP [2001:db8::1]:5061;rport;branch=z9;received=192.0.2.1;x=y";
     expect(serializeVia(parseVia(text))).toBe(text);
@@ -82,24 +95,56 @@ describe("RFC 3261 §20.42 Via", () => {
   });
 });
 
-describe("RFC 3261 §18.2.1 the topmost Via", () => {
-  const top = { ...parseVia("SIP/2.0/UDP a;branch=1"), received: "192.0.2.7" };
+describe("RFC 3261 §18.2.1, RFC 3581 §4 the topmost Via is told its source", () => {
+  const source = { received: "192.0.2.7", rport: 5070 };
 
-  test("is replaced alone where several lines are there", () => {
-    const headers = new SipHeaders([["Via", "SIP/2.0/UDP a;branch=1"], ["v", "SIP/2.0/UDP b"]]);
-    replaceTopVia(headers, top);
-    expect(headers.getAll("Via")).toEqual([
-      "SIP/2.0/UDP a;branch=1;received=192.0.2.7",
-      "SIP/2.0/UDP b",
-    ]);
-    expect(headers.via.received).toBe("192.0.2.7");
+  function stamped(line: string, told: Source = source): string | undefined {
+    const headers = new SipHeaders([["Via", line]]);
+    stampTopVia(headers, told);
+    expect(headers.via).toMatchObject(told);
+    expect(parseFirstVia(headers.get("Via") ?? "")).toMatchObject(told);
+    return headers.get("Via");
+  }
+
+  test.each([
+    ["SIP/2.0/UDP a;rport;branch=1", "SIP/2.0/UDP a;rport=5070;branch=1;received=192.0.2.7"],
+    ["SIP/2.0/UDP a;branch=1;rport", "SIP/2.0/UDP a;branch=1;rport=5070;received=192.0.2.7"],
+    ["SIP/2.0/UDP a:9;branch=1;RPort", "SIP/2.0/UDP a:9;branch=1;rport=5070;received=192.0.2.7"],
+    ["SIP/2.0/UDP a;rport ;x=1", "SIP/2.0/UDP a;rport=5070;x=1;received=192.0.2.7"],
+    ["SIP/2.0/UDP a;rport=1;x", "SIP/2.0/UDP a;rport=5070;x;received=192.0.2.7"],
+    ["SIP/2.0/UDP a;rports;rport", "SIP/2.0/UDP a;rports;rport=5070;received=192.0.2.7"],
+    ['SIP/2.0/UDP a;x=";rport";rport', 'SIP/2.0/UDP a;x=";rport";rport=5070;received=192.0.2.7'],
+    ["SIP/2.0/UDP a;received=b;rport", "SIP/2.0/UDP a;received=192.0.2.7;rport=5070"],
+    [
+      "SIP/2.0/UDP a;rport,SIP/2.0/UDP b",
+      "SIP/2.0/UDP a;rport=5070;received=192.0.2.7,SIP/2.0/UDP b",
+    ],
+  ])("%j becomes %j", (line, expected) => {
+    expect(stamped(line)).toBe(expected);
   });
 
-  test("is replaced alone where several share a line, quoted commas included", () => {
+  test("of the port only where it was asked for, of whichever Via", () => {
+    const unasked = { ...source, rport: undefined };
+    expect(stamped("SIP/2.0/UDP a;branch=1", unasked))
+      .toBe("SIP/2.0/UDP a;branch=1;received=192.0.2.7");
+    expect(stamped("SIP/2.0/UDP a,SIP/2.0/UDP b;rport", unasked))
+      .toBe("SIP/2.0/UDP a;received=192.0.2.7,SIP/2.0/UDP b;rport");
+  });
+
+  test("alone, where several lines are there", () => {
+    const headers = new SipHeaders([["Via", "SIP/2.0/UDP a;rport"], ["v", "SIP/2.0/UDP b;rport"]]);
+    stampTopVia(headers, source);
+    expect(headers.getAll("Via")).toEqual([
+      "SIP/2.0/UDP a;rport=5070;received=192.0.2.7",
+      "SIP/2.0/UDP b;rport",
+    ]);
+  });
+
+  test("alone, where several share a line, quoted commas included", () => {
     const headers = new SipHeaders([
       ["Via", 'SIP/2.0/UDP a;branch=1;x="p,q" , SIP/2.0/TCP b,SIP/2.0/TLS c'],
     ]);
-    replaceTopVia(headers, top);
+    stampTopVia(headers, { ...source, rport: undefined });
     expect(headers.vias().map((via) => `${via.host} ${via.received}`)).toEqual([
       "a 192.0.2.7",
       "b undefined",
@@ -107,9 +152,7 @@ describe("RFC 3261 §18.2.1 the topmost Via", () => {
     ]);
   });
 
-  test("becomes the first line where there is none", () => {
-    const headers = new SipHeaders([["To", "<sip:a@b>"]]);
-    replaceTopVia(headers, top);
-    expect([...headers.entries()][0]?.[0]).toBe("Via");
+  test("and there must be one", () => {
+    expect(refusalOf(() => stampTopVia(new SipHeaders(), source)).statusCode).toBe(400);
   });
 });
