@@ -54,7 +54,9 @@ const PEER_REASON_LENGTH_MAX = 256;
  * @returns Empty when it says nothing. A header that cannot be read says nothing, either.
  */
 export function peerReason(request: SipRequest): string {
-  return request.headers.values("Reason").map(readReason).filter((text) => text !== "")
+  const reasons = request.headers.values("Reason");
+  if (reasons.length === 0) return "";
+  return reasons.map(readReason).filter((text) => text !== "")
     .join("; ").slice(0, PEER_REASON_LENGTH_MAX);
 }
 

@@ -110,8 +110,9 @@ export function handlerChain(
   routeByName: (name: string) => Route | undefined,
 ): readonly HandlerSpec[] {
   const chain: HandlerSpec[] = [route.handler];
+  if (route.on_error === undefined) return chain;
   const seen = new Set([route.name]);
-  let next = route.on_error;
+  let next: Route["on_error"] = route.on_error;
   while (next !== undefined) {
     if (typeof next !== "string") return [...chain, next];
     const fallback = routeByName(next);

@@ -12,10 +12,13 @@ const CAPACITY_START = 1024;
 /** A ring above this is given back once it is empty. */
 const CAPACITY_KEPT = 16384;
 
+const NO_SAMPLES = new Int16Array(0);
+
 /** A first-in first-out queue of 16-bit samples. Hot path: allocates only to grow. */
 export class SampleQueue {
   readonly #max: Samples;
-  #ring = new Int16Array(CAPACITY_START);
+  /** Has its first room from the first audio on: its length is a power of two, or 0. */
+  #ring = NO_SAMPLES;
   #head = 0;
   #length: Samples = 0;
   /** Low byte of a sample whose high byte has not been written yet, -1 when there is none. */
@@ -121,7 +124,7 @@ export class SampleQueue {
   #reserve(more: Samples): void {
     const needed = this.#length + more;
     if (needed <= this.#ring.length) return;
-    let capacity = this.#ring.length;
+    let capacity = Math.max(CAPACITY_START, this.#ring.length);
     while (capacity < needed) capacity *= 2;
     const grown = new Int16Array(capacity);
     const first = this.#ring.subarray(this.#head, this.#head + this.#length);

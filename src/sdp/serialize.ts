@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TextWriter } from "../base/text_writer.ts";
 import type {
   MediaDescription,
   SdpAttribute,
@@ -37,10 +38,10 @@ export function serializeSessionDescription(
 ): Uint8Array {
   const { origin, otherLines } = description;
   writer.restart();
-  writer.begin(V);
+  writer.begin("v");
   writer.number(description.version);
   writer.end();
-  writer.begin(O);
+  writer.begin("o");
   writer.write(origin.username);
   writer.field(origin.sessionId);
   writer.field(filledIn.sessionVersion ?? origin.sessionVersion);
@@ -48,7 +49,7 @@ export function serializeSessionDescription(
   writer.field(origin.addressType);
   writer.field(origin.address);
   writer.end();
-  writer.begin(S);
+  writer.begin("s");
   // §5.3: "s=" is never empty.
   writer.write(description.sessionName || "-");
   writer.end();
@@ -66,7 +67,7 @@ export function serializeSessionDescription(
 /** The lines of one media section. RFC 8866 §9, `media-descriptions`. */
 function writeMedia(media: MediaDescription, port: number): void {
   const { portCount, otherLines } = media;
-  writer.begin(M);
+  writer.begin("m");
   writer.write(media.kind);
   writer.byte(SPACE);
   writer.number(media.port === 0 ? 0 : port);
@@ -87,7 +88,7 @@ function writeMedia(media: MediaDescription, port: number): void {
 
 function writeConnection(connection: SdpConnection | undefined): void {
   if (connection === undefined) return;
-  writer.begin(C);
+  writer.begin("c");
   writer.write("IN");
   writer.field(connection.addressType);
   writer.field(connection.address);
@@ -96,7 +97,7 @@ function writeConnection(connection: SdpConnection | undefined): void {
 
 function writeAttributes(attributes: readonly SdpAttribute[]): void {
   for (const { name, value } of attributes) {
-    writer.begin(A);
+    writer.begin("a");
     writer.write(name);
     if (value !== undefined) {
       writer.byte(COLON);
@@ -111,71 +112,39 @@ function writeLines(lines: readonly SdpLine[], type: string): void {
   for (const line of lines) if (line.type === type) writer.line(line);
 }
 
-/** The letters of lines, as codes. */
-const A = 0x61;
-const C = 0x63;
-const M = 0x6d;
-const O = 0x6f;
-const S = 0x73;
-const V = 0x76;
-
-const CARRIAGE_RETURN = 0x0d;
-const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const SLASH = 0x2f;
-const ZERO = 0x30;
 const COLON = 0x3a;
 const EQUALS = 0x3d;
-const ASCII_MAX = 0x7f;
 
-/** Descriptions of ours are shorter. */
-const BYTES_AT_FIRST = 2048;
-
-/** In UTF-8, of a unit of UTF-16. */
-const BYTES_PER_UNIT_MAX = 3;
-
-/** What may follow a piece of text before the next one: line ends, blanks and numbers. */
-const BYTES_BESIDE_TEXT = 64;
-
-const encoder = new TextEncoder();
-
-/**
- * Writes line by line into a buffer that it keeps from one description to the next.
- *
- * Its code and its buffer are all that is touched: strings that were put together first, and the
- * runtime's own encoder, cost more where a call meets them cold.
- */
+/** Writes line by line. */
 class LineWriter {
-  #bytes = new Uint8Array(BYTES_AT_FIRST);
-  #length = 0;
-  /** Where the line starts. */
-  #start = 0;
+  readonly #out = new TextWriter();
+  /** Of the line that is being written. */
+  #type = "";
 
   /** Forgets what was written. */
   restart(): void {
-    this.#length = 0;
+    this.#out.restart();
   }
 
   /** Begins a line. */
-  begin(type: number): void {
-    this.#start = this.#length;
-    this.byte(type);
+  begin(type: string): void {
+    this.#type = type;
+    this.write(type);
     this.byte(EQUALS);
   }
 
   /** Writes a whole line. */
   line({ type, value }: SdpLine): void {
-    this.#start = this.#length;
-    this.write(type);
-    this.byte(EQUALS);
+    this.begin(type);
     this.write(value);
     this.end();
   }
 
   /** Ends the line. */
   end(): void {
-    this.byte(CARRIAGE_RETURN);
-    this.byte(LINE_FEED);
+    this.#out.lineEnd();
   }
 
   /** Goes on with a blank, and what follows it. */
@@ -186,48 +155,23 @@ class LineWriter {
 
   /** Goes on with a whole number that is not negative. */
   number(value: number): void {
-    let power = 1;
-    while (power * 10 <= value) power *= 10;
-    for (; power >= 1; power /= 10) this.byte(ZERO + Math.floor(value / power) % 10);
+    this.#out.number(value);
   }
 
   /** Goes on with one character of ASCII. */
   byte(code: number): void {
-    this.#bytes[this.#length++] = code;
+    this.#out.byte(code);
   }
 
   /** The one place where text is written: nothing passes that would end its line early. */
   write(text: string): void {
-    const start = this.#length;
-    this.#reserve(start + text.length * BYTES_PER_UNIT_MAX + BYTES_BESIDE_TEXT);
-    const bytes = this.#bytes;
-    let seen = 0;
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (code === CARRIAGE_RETURN || code === LINE_FEED || code === 0) {
-        const type = String.fromCharCode(bytes[this.#start] as number);
-        throw new RangeError(`Line "${type}=" holds a line end or NUL`);
-      }
-      seen |= code;
-      bytes[start + at] = code;
-    }
-    this.#length = seen <= ASCII_MAX
-      ? start + text.length
-      : start + encoder.encodeInto(text, bytes.subarray(start)).written;
-  }
-
-  #reserve(length: number): void {
-    if (length <= this.#bytes.length) return;
-    const longer = new Uint8Array(length * 2);
-    longer.set(this.#bytes);
-    this.#bytes = longer;
+    if (this.#out.text(text)) return;
+    throw new RangeError(`Line "${this.#type}=" holds a line end or NUL`);
   }
 
   /** A copy of what was written. */
   written(): Uint8Array {
-    const written = new Uint8Array(this.#length);
-    for (let at = 0; at < written.length; at++) written[at] = this.#bytes[at] as number;
-    return written;
+    return this.#out.written();
   }
 }
 

@@ -77,7 +77,7 @@ export function answerSessionTimer(
   { headers }: SipRequest,
   policy: SessionTimerPolicy,
 ): SessionTimerAnswer {
-  const supported = hasOption(headers, "supported") || hasOption(headers, "require");
+  const supported = headers.lists("Supported", "timer") || headers.lists("Require", "timer");
   const asked = sessionExpiresOf(headers);
   const minimum = minimumOf(policy);
   const floor = Math.max(minimum, minimumAsked(headers));
@@ -255,10 +255,6 @@ function deltaOf(
     if (!(error instanceof SipParseError)) throw error;
     return undefined;
   }
-}
-
-function hasOption(headers: SipHeaders, name: string): boolean {
-  return headers.values(name).some((option) => option.toLowerCase() === "timer");
 }
 
 function minimumOf(policy: SessionTimerPolicy): Millis {

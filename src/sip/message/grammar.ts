@@ -113,6 +113,26 @@ function isUpperCase(code: number): boolean {
   return (code >= 0x41 && code <= 0x5a) || code >= 0x80;
 }
 
+/**
+ * Tells whether what stands from `start` to `end`, without the spaces and tabs around it, is a word
+ * without regard to case.
+ *
+ * @param word ASCII, in lower case.
+ */
+export function isSameWord(text: string, start: number, end: number, word: string): boolean {
+  let from = start;
+  let to = end;
+  while (from < to && isSpace(text.charCodeAt(from))) from++;
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
+  if (to - from !== word.length) return false;
+  for (let at = 0; at < word.length; at++) {
+    const code = text.charCodeAt(from + at);
+    const lower = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+    if (lower !== word.charCodeAt(at)) return false;
+  }
+  return true;
+}
+
 /** Tells whether a whole text is a token. */
 export function isToken(text: string): boolean {
   return text !== "" && skipClass(text, 0, CLASS.token) === text.length;

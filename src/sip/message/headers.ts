@@ -6,7 +6,14 @@
  */
 
 import { type CSeq, parseCSeq } from "./cseq.ts";
-import { isSafeText, parseScalar, splitList, trimSpace } from "./grammar.ts";
+import {
+  isSafeText,
+  isSameWord,
+  parseScalar,
+  skipListValue,
+  splitList,
+  trimSpace,
+} from "./grammar.ts";
 import { headerKey } from "./header_names.ts";
 import { type NameAddr, parseFirstNameAddr, parseNameAddr } from "./name_addr.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
@@ -84,6 +91,21 @@ export class SipHeaders {
       for (const value of splitList(line.value)) if (value !== "") values.push(value);
     }
     return values;
+  }
+
+  /** Tells whether a header that is a list has that value, which is in lower case, in any case. */
+  lists(name: string, value: string): boolean {
+    const key = keyOf(name);
+    for (const line of this.#lines) {
+      if (line.key !== key) continue;
+      const list = line.value;
+      for (let start = 0; start < list.length;) {
+        const end = skipListValue(list, start);
+        if (isSameWord(list, start, end, value)) return true;
+        start = end + 1;
+      }
+    }
+    return false;
   }
 
   has(name: string): boolean {

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { isSafeText } from "./grammar.ts";
+import { TextWriter } from "../../base/text_writer.ts";
 import type { SipMessage, SipRequest } from "./message.ts";
 import { reasonPhrase } from "./reason_phrases.ts";
 
-const encoder = new TextEncoder();
+/** All messages are written here, one after the other. */
+const out = new TextWriter();
 
 /**
  * Writes a message. Content-Length is always there and right, whatever the headers say, at the
@@ -18,30 +19,56 @@ const encoder = new TextEncoder();
  * @throws TypeError when the start line would hold CR, LF or NUL.
  */
 export function serializeMessage(message: SipMessage): Uint8Array {
-  const startLine = message.type === "request"
-    ? `${message.method} ${message.requestUri} SIP/2.0`
-    : `SIP/2.0 ${message.statusCode} ${message.reasonPhrase}`;
-  if (!isSafeText(startLine) || startLine.includes("\0")) {
-    throw new TypeError("Start line holds CR, LF or NUL");
-  }
-  let text = `${startLine}\r\n`;
+  const { headers, body } = message;
+  out.restart();
+  if (!writeStartLine(message)) throw new TypeError("Start line holds CR, LF or NUL");
+  out.lineEnd();
   let hasLength = false;
-  for (const { name, key, value } of message.headers.lines()) {
+  for (const { name, key, value } of headers.lines()) {
     if (key !== "content-length") {
-      text += `${name}: ${value}\r\n`;
+      beginLine(name);
+      out.text(value);
+      out.lineEnd();
     } else if (!hasLength) {
       hasLength = true;
-      text += `${name}: ${message.body.length}\r\n`;
+      writeLength(name, body.length);
     }
   }
-  text += hasLength ? "\r\n" : `Content-Length: ${message.body.length}\r\n\r\n`;
-  const head = encoder.encode(text);
-  if (message.body.length === 0) return head;
-  const bytes = new Uint8Array(head.length + message.body.length);
-  bytes.set(head);
-  bytes.set(message.body, head.length);
-  return bytes;
+  if (!hasLength) writeLength("Content-Length", body.length);
+  out.lineEnd();
+  out.bytes(body);
+  return out.written();
 }
+
+/** @returns Whether it is one line. */
+function writeStartLine(message: SipMessage): boolean {
+  if (message.type === "response") {
+    out.text("SIP/2.0 ");
+    out.number(message.statusCode);
+    out.byte(SPACE);
+    return out.text(message.reasonPhrase);
+  }
+  const isMethodPlain = out.text(message.method);
+  out.byte(SPACE);
+  const isUriPlain = out.text(message.requestUri);
+  out.text(" SIP/2.0");
+  return isMethodPlain && isUriPlain;
+}
+
+function writeLength(name: string, length: number): void {
+  beginLine(name);
+  out.number(length);
+  out.lineEnd();
+}
+
+function beginLine(name: string): void {
+  out.text(name);
+  out.byte(COLON);
+  out.byte(SPACE);
+}
+
+const SPACE = 0x20;
+const COLON = 0x3a;
 
 /** How many bytes a request takes on the wire, its Content-Length included; characters beyond ASCII count once. */
 export function serializedSize({ method, requestUri, headers, body }: SipRequest): number {

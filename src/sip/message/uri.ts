@@ -45,7 +45,8 @@ export function parseSipUri(text: string): SipUri {
   const parameters = parseUriParameters(text, end, parametersEnd);
   const headers = headersAt < 0 ? undefined : text.slice(headersAt + 1);
   if (headers !== undefined) requireHeaders(headers, headersAt + 1);
-  return { scheme, ...userInfo, host: host.host, port, parameters, headers };
+  const { user, password } = userInfo;
+  return { scheme, user, password, host: host.host, port, parameters, headers };
 }
 
 const NO_USER_INFO = { user: undefined, password: undefined };

@@ -301,5 +301,5 @@ function inviteRequest(
 }
 
 function isReliable(response: SipResponse): boolean {
-  return response.headers.values("Require").some((tag) => tag.toLowerCase() === "100rel");
+  return response.headers.lists("Require", "100rel");
 }

@@ -12,6 +12,7 @@ import type { Dialog } from "../dialog/dialog.ts";
 import type { SessionTimerPolicy } from "../dialog/session_timer.ts";
 import type { SipRequest } from "../message/message.ts";
 import { defaultPort } from "../message/next_hop.ts";
+import { NO_PARAMETERS } from "../message/parameters.ts";
 import { serializeMessage } from "../message/serialize.ts";
 import { serializeSipUri } from "../message/uri.ts";
 import type { SipTimers } from "../transaction/timers.ts";
@@ -66,7 +67,7 @@ export function contactFor(identity: Identity, flow: Flow, options: ContactOptio
     password: undefined,
     host: at.address,
     port: at.port,
-    parameters: new Map(transport === "udp" ? [] : [["transport", named]]),
+    parameters: transport === "udp" ? NO_PARAMETERS : new Map([["transport", named]]),
     headers: undefined,
   });
   return `<${uri}>${options.parameters ?? ""}`;

@@ -64,17 +64,13 @@ export function capabilityHeaders(): (readonly [string, string])[] {
 
 /** Whether the sender of a message takes UPDATE. RFC 3311 §4 */
 export function takesUpdate(message: SipMessage): boolean {
-  return message.headers.values("Allow").some((method) => method.toUpperCase() === "UPDATE");
+  return message.headers.lists("Allow", "update");
 }
 
 /** Whether the sender of a request understands an extension, or even wants it. §20.37, §20.32 */
 export function understands(request: SipRequest, extension: string): "required" | boolean {
-  if (names(request, "Require", extension)) return "required";
-  return names(request, "Supported", extension);
-}
-
-function names({ headers }: SipRequest, name: string, extension: string): boolean {
-  return headers.values(name).some((tag) => tag.toLowerCase() === extension);
+  const { headers } = request;
+  return headers.lists("Require", extension) ? "required" : headers.lists("Supported", extension);
 }
 
 /** Looks at the method. §8.2.1 */

@@ -29,6 +29,22 @@ describe("RFC 3261 §7.3.1 header lines", () => {
     ]);
   });
 
+  test("tell which words a list has, in any case", () => {
+    const headers = new SipHeaders([
+      ["Supported", "Replaces ,\tTIMER,, 100rel"],
+      ["k", "path"],
+      ["Require", ""],
+    ]);
+    for (const word of ["replaces", "timer", "100rel", "path"]) {
+      expect(headers.lists("Supported", word)).toBe(true);
+    }
+    for (const word of ["time", "timers", "rel"]) {
+      expect(headers.lists("supported", word)).toBe(false);
+    }
+    expect(headers.lists("Require", "timer")).toBe(false);
+    expect(headers.lists("Allow", "update")).toBe(false);
+  });
+
   test("split at commas outside quotes, angle brackets and comments", () => {
     const headers = new SipHeaders([
       ["Contact", '"a, b" <sip:c,d@e>;x="f\\",g", <sip:h@i>'],
