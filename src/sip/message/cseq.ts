@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isSpace, isToken, parseScalar, skipSpace } from "./grammar.ts";
+import { CLASS, isSpace, scanScalar, skipClass, skipSpace } from "./grammar.ts";
+import { sliceMethod } from "./method.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
 
 /** The largest sequence number: §8.1.1.5 wants it below 2**31. */
@@ -26,14 +27,13 @@ export interface CSeq {
 export function parseCSeq(text: string): CSeq {
   let digitsEnd = 0;
   while (digitsEnd < text.length && !isSpace(text.charCodeAt(digitsEnd))) digitsEnd++;
-  const sequence = parseScalar(text.slice(0, digitsEnd), { what: "CSeq number", max: CSEQ_MAX });
+  const sequence = scanScalar(text, 0, digitsEnd, { what: "CSeq number", max: CSEQ_MAX });
   const methodStart = skipSpace(text, digitsEnd);
-  const method = text.slice(methodStart);
-  if (!isToken(method)) {
-    const message = `CSeq method ${quoteForError(method)} is not a token`;
+  if (methodStart === text.length || skipClass(text, methodStart, CLASS.token) < text.length) {
+    const message = `CSeq method ${quoteForError(text.slice(methodStart))} is not a token`;
     throw new SipParseError(message, { offset: methodStart });
   }
-  return { sequence, method };
+  return { sequence, method: sliceMethod(text, methodStart, text.length) };
 }
 
 /** Writes the value of a CSeq header. */

@@ -233,18 +233,41 @@ export function splitList(text: string): string[] {
 /**
  * Reads 1*DIGIT, leading zeros allowed.
  *
- * @param what Named in the error.
  * @throws SipParseError when it is anything else, or above `max`.
  */
-export function parseScalar(text: string, { what, max }: { what: string; max: number }): number {
+export function parseScalar(text: string, { what, max }: ScalarOptions): number {
+  return scanScalar(text, 0, text.length, { what, max });
+}
+
+/** What a number is to be. */
+export interface ScalarOptions {
+  /** Named in the error. */
+  readonly what: string;
+  readonly max: number;
+}
+
+/**
+ * Reads 1*DIGIT where it stands, from `start` to `end`.
+ *
+ * @throws SipParseError as {@linkcode parseScalar}; offsets count from `start`.
+ */
+export function scanScalar(
+  text: string,
+  start: number,
+  end: number,
+  { what, max }: ScalarOptions,
+): number {
   let value = 0;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = start; at < end; at++) {
     const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) throw scalarError(text, what, at);
+    if (digit < 0 || digit > 9) throw scalarError(text.slice(start, end), what, at - start);
     value = value * 10 + digit;
   }
-  if (text === "") throw scalarError(text, what, 0);
-  if (value > max) throw new SipParseError(`${what} ${quoteForError(text)} is above ${max}`);
+  if (start >= end) throw scalarError("", what, 0);
+  if (value > max) {
+    const read = quoteForError(text.slice(start, end));
+    throw new SipParseError(`${what} ${read} is above ${max}`);
+  }
   return value;
 }
 

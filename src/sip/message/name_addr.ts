@@ -87,8 +87,8 @@ function skipDisplayTokens(text: string, start: number): number {
 function scanBracketed(text: string, open: number, displayName: string) {
   const close = text.indexOf(">", open);
   if (close < 0) throw new SipParseError('Address has "<" and no ">"', { offset: open });
+  requireUri(text, open + 1, close);
   const uri = text.slice(open + 1, close);
-  requireUri(uri, open + 1);
   const { parameters, end } = scanParameters(text, close + 1);
   return { nameAddr: { displayName, uri, parameters, tag: parameters.get("tag") }, end };
 }
@@ -103,17 +103,19 @@ function scanAddrSpec(text: string, start: number) {
       throw new SipParseError('URI with "?" is not in angle brackets', { offset: uriEnd });
     }
   }
+  requireUri(text, start, uriEnd);
   const uri = text.slice(start, uriEnd);
-  requireUri(uri, start);
   const { parameters, end } = scanParameters(text, uriEnd);
   return { nameAddr: { displayName: "", uri, parameters, tag: parameters.get("tag") }, end };
 }
 
-function requireUri(uri: string, offset: number): void {
-  const colon = skipClass(uri, 0, CLASS.scheme);
-  const end = skipClass(uri, colon, CLASS.uri);
-  if (colon > 0 && uri.charCodeAt(colon) === 0x3a && end === uri.length && end > colon + 1) return;
-  throw new SipParseError("Address has no well-formed URI", { offset: offset + end });
+/** Behind a URI stands what no URI has, or one may go on with: the class alone does not end it. */
+function requireUri(text: string, start: number, end: number): void {
+  const colon = skipClass(text, start, CLASS.scheme);
+  const plainEnd = Math.min(end, skipClass(text, colon, CLASS.uri));
+  const hasScheme = colon > start && colon < end && text.charCodeAt(colon) === 0x3a;
+  if (hasScheme && plainEnd === end && end > colon + 1) return;
+  throw new SipParseError("Address has no well-formed URI", { offset: plainEnd });
 }
 
 /** Writes `"Name" <uri>;parameters`, with angle brackets always; `tag` as the field says. */

@@ -44,12 +44,14 @@ class ParameterList implements Parameters {
   }
 
   get(name: string): string | undefined {
-    const at = this.#names.indexOf(name);
-    return at < 0 ? undefined : this.#values[at];
+    const names = this.#names;
+    for (let at = 0; at < names.length; at++) if (names[at] === name) return this.#values[at];
+    return undefined;
   }
 
   has(name: string): boolean {
-    return this.#names.includes(name);
+    for (const one of this.#names) if (one === name) return true;
+    return false;
   }
 
   add(name: string, value: string | undefined): void {
@@ -91,7 +93,7 @@ export function scanParameters(text: string, start: number): ScannedParameters {
     if (nameEnd === nameStart) {
       throw new SipParseError("Parameter has no name", { offset: nameStart });
     }
-    const name = sliceLowerCase(text, nameStart, nameEnd);
+    const name = sliceName(text, nameStart, nameEnd);
     // §7.3.1: any given parameter-name MUST NOT appear more than once
     if (parameters.has(name)) {
       throw new SipParseError(`Parameter "${name}" comes twice`, { offset: nameStart });
@@ -111,6 +113,16 @@ export function scanParameters(text: string, start: number): ScannedParameters {
     at = skipSpace(text, valueEnd);
   }
   return { parameters, end: at };
+}
+
+/** Names that most messages use as they are spelled here: no text is made for them. */
+const COMMON_NAMES = ["branch", "tag", "rport", "received", "lr", "expires", "refresher"];
+
+function sliceName(text: string, start: number, end: number): string {
+  for (const name of COMMON_NAMES) {
+    if (name.length === end - start && text.startsWith(name, start)) return name;
+  }
+  return sliceLowerCase(text, start, end);
 }
 
 function skipValue(text: string, start: number): number {

@@ -13,6 +13,7 @@ import { readHeaderLines, requireNoBareNul, skipLine } from "./header_lines.ts";
 import { type HeaderLine, SipHeaders } from "./headers.ts";
 import { SIP_LIMITS, type SipLimits } from "./limits.ts";
 import { EMPTY_BODY, type SipMessage } from "./message.ts";
+import { isKnownMethod } from "./method.ts";
 import { SipParseError } from "./parse_error.ts";
 import { salvageRequest } from "./salvage.ts";
 import { parseStartLine, type StartLine } from "./start_line.ts";
@@ -210,17 +211,12 @@ function requireHeaders(
   }
 }
 
-const KNOWN_METHODS = new Set(
-  ("ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE " +
-    "UPDATE").split(" "),
-);
-
 /** §8.1.1.5: the method MUST match that of the request. */
 function requireMethod(method: string, startLine: StartLine): void {
   if (startLine.type === "response" || startLine.method === method) return;
   throw new SipParseError("CSeq has another method than the Request-Line", {
     // RFC 4475 §3.1.2.18: 501 serves the sender of an unknown method better
-    statusCode: KNOWN_METHODS.has(startLine.method) ? 400 : 501,
+    statusCode: isKnownMethod(startLine.method) ? 400 : 501,
   });
 }
 

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { CLASS, isToken, skipClass } from "./grammar.ts";
+import { CLASS, skipClass } from "./grammar.ts";
 import type { SipLimits } from "./limits.ts";
+import { sliceMethod } from "./method.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
 import { isUri, parseSipUri, uriScheme } from "./uri.ts";
 
@@ -47,15 +48,19 @@ function parseStatusLine(line: string): StartLine {
 
 function parseRequestLine(line: string, limits: SipLimits): StartLine {
   const methodEnd = indexOrEnd(line, " ", 0);
-  const method = line.slice(0, methodEnd);
-  if (!isToken(method)) throw new SipParseError(`Method ${quoteForError(method)} is not a token`);
+  const method = sliceMethod(line, 0, methodEnd);
+  if (methodEnd === 0 || skipClass(line, 0, CLASS.token) !== methodEnd) {
+    throw new SipParseError(`Method ${quoteForError(method)} is not a token`);
+  }
   const uriEnd = line.lastIndexOf(" ");
   if (uriEnd <= methodEnd) {
     throw new SipParseError("Request-Line is not a method, a URI and a version", {
       offset: methodEnd,
     });
   }
-  requireVersion(line.slice(uriEnd + 1), uriEnd + 1);
+  if (line.length - uriEnd !== " SIP/2.0".length || !line.endsWith(" SIP/2.0")) {
+    requireVersion(line.slice(uriEnd + 1), uriEnd + 1);
+  }
   const requestUri = line.slice(methodEnd + 1, uriEnd);
   requireRequestUri(requestUri, methodEnd + 1, limits);
   return { type: "request", method, requestUri };

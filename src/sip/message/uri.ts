@@ -6,7 +6,7 @@
 
 import { formatHost, parseIpAddress } from "../../base/socket_address.ts";
 import { escape, unescape } from "./escapes.ts";
-import { CLASS, isInClass, parseScalar, skipClass } from "./grammar.ts";
+import { CLASS, isInClass, scanScalar, skipClass } from "./grammar.ts";
 import { scanHost } from "./host.ts";
 import { NO_PARAMETERS, type Parameters } from "./parameters.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
@@ -37,7 +37,7 @@ export function parseSipUri(text: string): SipUri {
   }
   const start = scheme.length + 1;
   const at = text.indexOf("@", start);
-  const userInfo = at < 0 ? NO_USER_INFO : parseUserInfo(text.slice(start, at), start);
+  const userInfo = at < 0 ? NO_USER_INFO : scanUserInfo(text, start, at);
   const host = scanHost(text, at < 0 ? start : at + 1);
   const { port, end } = scanPort(text, host.end);
   const headersAt = text.indexOf("?", end);
@@ -51,19 +51,23 @@ export function parseSipUri(text: string): SipUri {
 
 const NO_USER_INFO = { user: undefined, password: undefined };
 
-function parseUserInfo(text: string, offset: number): Pick<SipUri, "user" | "password"> {
-  const colon = text.indexOf(":");
-  const userEnd = colon < 0 ? text.length : colon;
-  if (userEnd === 0) throw new SipParseError('URI has no user before "@"', { offset });
-  const user = unescape(text.slice(0, userEnd), CLASS.user, offset);
-  if (colon < 0) return { user, password: undefined };
-  return { user, password: unescape(text.slice(colon + 1), CLASS.password, offset + colon + 1) };
+function scanUserInfo(text: string, start: number, at: number): Pick<SipUri, "user" | "password"> {
+  // No class has the colon
+  const plainEnd = skipClass(text, start, CLASS.user);
+  if (plainEnd === at && at > start) return { user: text.slice(start, at), password: undefined };
+  const colon = text.indexOf(":", start);
+  const userEnd = colon < 0 || colon > at ? at : colon;
+  if (userEnd === start) throw new SipParseError('URI has no user before "@"', { offset: start });
+  const user = unescape(text.slice(start, userEnd), CLASS.user, start);
+  if (userEnd === at) return { user, password: undefined };
+  const password = unescape(text.slice(colon + 1, at), CLASS.password, colon + 1);
+  return { user, password };
 }
 
 function scanPort(text: string, start: number): { port: number | undefined; end: number } {
   if (text.charCodeAt(start) !== 0x3a) return { port: undefined, end: start };
   const end = skipClass(text, start + 1, CLASS.token);
-  return { port: parseScalar(text.slice(start + 1, end), { what: "Port", max: 65_535 }), end };
+  return { port: scanScalar(text, start + 1, end, { what: "Port", max: 65_535 }), end };
 }
 
 function parseUriParameters(text: string, start: number, end: number): Parameters {

@@ -8,7 +8,7 @@
 
 import { formatHost } from "../../base/socket_address.ts";
 import type { SipHeaders } from "./headers.ts";
-import { CLASS, parseScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
+import { CLASS, parseScalar, scanScalar, skipClass, skipListValue, skipSpace } from "./grammar.ts";
 import { scanHost } from "./host.ts";
 import {
   type Parameters,
@@ -75,7 +75,7 @@ function scanVia(text: string, start: number): { via: Via; end: number } {
   if (text.charCodeAt(at) === 0x3a) {
     const portStart = skipSpace(text, at + 1);
     at = skipClass(text, portStart, CLASS.token);
-    port = parseScalar(text.slice(portStart, at), { what: "Via port", max: 65_535 });
+    port = scanScalar(text, portStart, at, { what: "Via port", max: 65_535 });
   }
   const { parameters, end } = scanParameters(text, at);
   return { via: makeVia({ transport, host: host.host, port, parameters }), end };
