@@ -11,6 +11,7 @@
  */
 
 import type { Hertz, Millis, Samples } from "../base/units.ts";
+import { NO_SAMPLES } from "./no_samples.ts";
 
 /** After this long nothing is left of what was made up. */
 export const FADE_MS: Millis = 60;
@@ -36,8 +37,6 @@ const SEARCH_PER_MS = 4;
  * gain that was reached.
  */
 type Join = "none" | "blend" | "rise";
-
-const NO_SAMPLES = new Int16Array(0);
 
 /** The concealment of one stream. Hot path: allocates nothing after the first audio. */
 export class Concealment {

@@ -43,9 +43,9 @@ export class RouteSlots {
   find(wanted: Route, id = ""): RouteRoom {
     let reason = "";
     let route: Route | undefined = wanted;
-    const seen = new Set<Route>();
-    while (route !== undefined && !seen.has(route)) {
-      seen.add(route);
+    const seen: Route[] = [];
+    while (route !== undefined && !seen.includes(route)) {
+      seen.push(route);
       const full = this.refuse(route, id);
       if (full === undefined) return { ok: true, route, handler: route.handler, reason };
       reason = reason === "" ? full : `${reason}; ${full}`;

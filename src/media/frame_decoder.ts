@@ -10,6 +10,7 @@
 
 import type { AudioCodec } from "../audio/codec.ts";
 import { FADE_MS } from "../audio/concealment.ts";
+import { NO_SAMPLES } from "../audio/no_samples.ts";
 import { StreamResampler } from "../audio/stream_resampler.ts";
 import type { Hertz, Samples } from "../base/units.ts";
 import { HELD_PAYLOAD_BYTES_MAX } from "../rtp/reorder_window.ts";
@@ -24,9 +25,9 @@ export class FrameDecoder {
   /** Absent when the codec has the handler's rate. */
   #resampler: StreamResampler | undefined;
   /** What the codec gave, for the resampler. */
-  #decoded = new Int16Array(0);
+  #decoded = NO_SAMPLES;
   /** What the codec makes up for nobody, to forget. */
-  #unheard = new Int16Array(0);
+  #unheard = NO_SAMPLES;
   #unitsPerSample = 1;
 
   /** @param rate Of the handler. */

@@ -9,6 +9,7 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
+import { NO_SAMPLES } from "../audio/no_samples.ts";
 import { StreamResampler } from "../audio/stream_resampler.ts";
 import type { Hertz, Millis, Samples } from "../base/units.ts";
 import { RTP_HEADER_BYTES } from "../rtp/packet.ts";
@@ -24,7 +25,7 @@ export class FrameEncoder {
   /** `undefined`: both rates are the same. */
   #resampler: StreamResampler | undefined;
   /** At the rate of the codec. */
-  #resampled = new Int16Array(0);
+  #resampled = NO_SAMPLES;
 
   /**
    * @param rate Of the samples.
@@ -48,8 +49,9 @@ export class FrameEncoder {
     const from = this.#rate;
     const to = codec.sampleRate;
     this.#resampler = from === to ? undefined : new StreamResampler({ from, to });
-    const longest = this.#resampler?.outputMax(from * FRAME_MS_MAX / 1000) ?? 0;
-    this.#resampled = new Int16Array(longest);
+    this.#resampled = this.#resampler === undefined
+      ? NO_SAMPLES
+      : new Int16Array(this.#resampler.outputMax(from * FRAME_MS_MAX / 1000));
   }
 
   /**

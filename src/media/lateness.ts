@@ -17,9 +17,12 @@ const FINE_STEPS = FINE_MS_MAX * STEPS_PER_MS + 1;
 /** Steps above, each twice as wide as the one before; the last holds all the rest. */
 const COARSE_STEPS = 8;
 
-/** Counts lateness. Hot path: {@linkcode Lateness.note} allocates nothing. */
+const NO_COUNTS = new Uint32Array(0);
+
+/** Counts lateness. Hot path: {@linkcode Lateness.note} allocates nothing after the first frame. */
 export class Lateness {
-  readonly #counts = new Uint32Array(FINE_STEPS + COARSE_STEPS);
+  /** Has its room from the first frame on. */
+  #counts = NO_COUNTS;
   #total = 0;
   #max: Millis = 0;
 
@@ -30,6 +33,7 @@ export class Lateness {
 
   /** Counts a frame that left `late` after it was due; one that left early was not late. */
   note(late: Millis): void {
+    if (this.#total === 0) this.#counts = new Uint32Array(FINE_STEPS + COARSE_STEPS);
     const step = late <= 0 ? 0 : stepOf(late);
     this.#counts[step] = (this.#counts[step] as number) + 1;
     this.#total++;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NO_SAMPLES } from "../audio/no_samples.ts";
 import { QUIET_MEAN } from "../audio/quiet.ts";
 import type { Samples } from "../base/units.ts";
 
@@ -11,8 +12,6 @@ import type { Samples } from "../base/units.ts";
 const CAPACITY_START = 1024;
 /** A ring above this is given back once it is empty. */
 const CAPACITY_KEPT = 16384;
-
-const NO_SAMPLES = new Int16Array(0);
 
 /** A first-in first-out queue of 16-bit samples. Hot path: allocates only to grow. */
 export class SampleQueue {

@@ -10,6 +10,7 @@
  */
 
 import type { AudioCodec } from "../audio/codec.ts";
+import { NO_SAMPLES } from "../audio/no_samples.ts";
 import { isQuiet } from "../audio/quiet.ts";
 import { randomUint32 } from "../base/random.ts";
 import type { RandomSource } from "../base/random.ts";
@@ -79,17 +80,14 @@ export class SendPath {
   readonly #keepAlive: Millis;
   readonly #tap: SendSetUp["tap"];
   /** The frame that was taken last. */
-  readonly #samples: Int16Array;
+  #samples = NO_SAMPLES;
   #payloadType = 0;
   #eventPayloadType = -1;
   #frame: Samples = 0;
   #lastWrite: Millis = -Infinity;
   #finish: "no" | "asked" | "done" = "no";
   #stopped = false;
-  /**
-   * Frames since the handler's audio began or paused; 0 after an end that it named by a mark or
-   * clear.
-   */
+  /** Frames since the handler's audio began or paused; 0 after an end named by mark or clear. */
   #spurtFrames = 0;
   /** The codec had nothing to say of the last frame. */
   #isSilent = false;
@@ -101,11 +99,9 @@ export class SendPath {
   /** @param now When the wait for the first packet that keeps the stream alive begins. */
   constructor(options: SendSetUp, sink: SendSink, now: Millis) {
     const { codec, random, rate, keepAlive } = options;
-    const perMs = rate / 1000;
     this.#sink = sink;
-    this.#samplesPerMs = perMs;
+    this.#samplesPerMs = rate / 1000;
     this.#queue = new HandlerQueue({ rate, max: options.queueMax });
-    this.#samples = new Int16Array(FRAME_MS_MAX * perMs);
     this.#keepAlive = keepAlive;
     this.#tap = options.tap;
     this.#quietSince = now + Math.min(0, FIRST_KEEP_ALIVE_MS - keepAlive);
@@ -295,6 +291,9 @@ export class SendPath {
   #sendFrame(now: Millis, starved: boolean): void {
     const frame = this.#frame;
     const queue = this.#queue;
+    if (this.#samples === NO_SAMPLES) {
+      this.#samples = new Int16Array(FRAME_MS_MAX * this.#samplesPerMs);
+    }
     queue.catchUp(frame);
     const isWhole = queue.length >= frame;
     const pause = this.#pacer.step(now, starved);

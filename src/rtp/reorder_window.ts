@@ -60,14 +60,17 @@ export interface HeldPacket {
   arrival: Millis;
 }
 
+const NO_NUMBERS = new Float64Array(0);
+const NO_SLOTS: (HeldPacket | undefined)[] = [];
+
 /**
  * The window of one stream. Hot path: returns constants and reused objects, allocates for the first
  * gaps only.
  */
 export class ReorderWindow {
-  /** Extended numbers of the packets that came, by their low bits. */
-  readonly #seen = new Float64Array(SEEN_PACKETS).fill(-1);
-  readonly #slots: (HeldPacket | undefined)[] = new Array(REORDER_PACKETS_MAX).fill(undefined);
+  /** Extended numbers of the packets that came, by their low bits. Room from the first one on. */
+  #seen = NO_NUMBERS;
+  #slots: (HeldPacket | undefined)[] = NO_SLOTS;
   #expected = 0;
   #highest = 0;
   #held = 0;
@@ -79,10 +82,14 @@ export class ReorderWindow {
   #suspect = -1;
 
   /**
-   * Begins anew: `sequenceNumber` is the next one. Held packets are forgotten, the window's length
+   * Begins, or begins anew: `sequenceNumber` is the next one. Held packets are forgotten, the window's length
    * is kept.
    */
   restart(sequenceNumber: number): void {
+    if (this.#seen === NO_NUMBERS) {
+      this.#seen = new Float64Array(SEEN_PACKETS);
+      this.#slots = new Array(REORDER_PACKETS_MAX).fill(undefined);
+    }
     this.#seen.fill(-1);
     this.#expected = sequenceNumber + 0x1_0000;
     this.#highest = this.#expected - 1;
