@@ -40,7 +40,7 @@ import {
   tapOptions,
 } from "./session_options.ts";
 import { SourceLatch } from "./source_latch.ts";
-import type { MediaStatistics } from "./statistics.ts";
+import { joinStatistics, type MediaStatistics } from "./statistics.ts";
 import { Taps } from "./taps.ts";
 
 export type {
@@ -308,13 +308,9 @@ export class MediaSession {
 
   /** Counts so far; may be asked for after the end too. */
   statistics(): MediaStatistics {
-    const receive = this.#receive.statistics();
-    return {
-      ...receive,
-      ...this.#send.statistics(),
-      ...qualityStatistics(this.#receivedQuality(receive), this.#rtcp?.quality),
-      packets_refused: receive.packets_refused + this.#refused,
-    };
+    const received = this.#receive.statistics(this.#refused);
+    const quality = qualityStatistics(this.#receivedQuality(received), this.#rtcp?.quality);
+    return joinStatistics(received, this.#send.statistics(), quality);
   }
 
   /**

@@ -238,14 +238,14 @@ export class ReceivePath {
     };
   }
 
-  /** Counts so far. Packets with an absurd sequence number are refused ones. */
-  statistics(): ReceiveStatistics {
+  /** Counts so far. Packets with an absurd sequence number are refused ones, as are `refused`. */
+  statistics(refused = 0): ReceiveStatistics {
     return {
       packets_received: this.#receivedBefore + this.#stats.received,
       packets_lost: this.#lostBefore + this.#stats.lost,
       packets_late: this.#late,
       packets_duplicate: this.#duplicates,
-      packets_refused: this.#strays,
+      packets_refused: this.#strays + refused,
       concealed_ms: Math.round(this.#playout.concealedMs),
       recovered_ms: Math.round(this.#playout.recoveredMs),
       silence_ms: Math.round(this.#playout.silenceMs),

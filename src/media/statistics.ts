@@ -87,3 +87,47 @@ export interface QualityStatistics {
 
 /** Audio of one call, counted. Every underrun, late frame and skip is here. */
 export type MediaStatistics = ReceiveStatistics & SendStatistics & QualityStatistics;
+
+/**
+ * Joins the parts, field by field: to spread them would cost more than to count, at the end of every
+ * call.
+ */
+export function joinStatistics(
+  received: ReceiveStatistics,
+  sent: SendStatistics,
+  quality: QualityStatistics,
+): MediaStatistics {
+  return {
+    packets_received: received.packets_received,
+    packets_lost: received.packets_lost,
+    packets_late: received.packets_late,
+    packets_duplicate: received.packets_duplicate,
+    packets_refused: received.packets_refused,
+    concealed_ms: received.concealed_ms,
+    recovered_ms: received.recovered_ms,
+    silence_ms: received.silence_ms,
+    stretched_ms: received.stretched_ms,
+    drift_ppm: received.drift_ppm,
+    jitter_ms: received.jitter_ms,
+    packets_sent: sent.packets_sent,
+    played_ms: sent.played_ms,
+    dropped_ms: sent.dropped_ms,
+    skipped_ms: sent.skipped_ms,
+    underruns: sent.underruns,
+    late_frames: sent.late_frames,
+    late_ms_p50: sent.late_ms_p50,
+    late_ms_p99: sent.late_ms_p99,
+    late_ms_max: sent.late_ms_max,
+    queue_ms: sent.queue_ms,
+    queue_ms_max: sent.queue_ms_max,
+    keep_alive_packets: sent.keep_alive_packets,
+    round_trip_ms: quality.round_trip_ms,
+    round_trip_ms_max: quality.round_trip_ms_max,
+    remote_loss_pct: quality.remote_loss_pct,
+    remote_jitter_ms: quality.remote_jitter_ms,
+    mos: quality.mos,
+    remote_mos: quality.remote_mos,
+    rtcp_sent: quality.rtcp_sent,
+    rtcp_received: quality.rtcp_received,
+  };
+}

@@ -5,13 +5,13 @@
  */
 
 import { isSafeText, isSpace, skipSpace, sliceTrimmed, trimSpace } from "./grammar.ts";
-import { findCommonName, headerKey, type HeaderName } from "./header_names.ts";
+import { findCommonName, headerKey, type HeaderName, singleBitOf } from "./header_names.ts";
 import type { HeaderLine } from "./headers.ts";
 import type { SipLimits } from "./limits.ts";
 import { quoteForError, SipParseError } from "./parse_error.ts";
 
 /**
- * Reads header lines.
+ * Reads header lines. Of some headers there may be one alone.
  *
  * @param head Text in which every line ends with CRLF.
  * @param start The index of the first header line.
@@ -19,6 +19,8 @@ import { quoteForError, SipParseError } from "./parse_error.ts";
  */
 export function readHeaderLines(head: string, start: number, limits: SipLimits): HeaderLine[] {
   const lines: HeaderLine[] = [];
+  /** The bits of those that may stand once. */
+  let seen = 0;
   for (let at = start; at < head.length;) {
     if (lines.length === limits.headersMax) {
       const message = `Message has more than ${limits.headersMax} header lines`;
@@ -30,7 +32,15 @@ export function readHeaderLines(head: string, start: number, limits: SipLimits):
       const message = `Header line has ${end - at} characters, more than the limit`;
       throw new SipParseError(message, { offset: at, statusCode: 513 });
     }
-    lines.push(readLine(head, at, end, end > lineEnd));
+    const colon = findColon(head, at, end);
+    const named = findCommonName(head, at, colon) ?? readName(head, at, colon);
+    const line = readLine(named, head, colon + 1, end, end > lineEnd);
+    if ((seen & named.singleBit) !== 0) {
+      const message = `Header "${named.name}" comes twice`;
+      throw new SipParseError(message, { offset: line.offset });
+    }
+    seen |= named.singleBit;
+    lines.push(line);
     at = end;
   }
   return lines;
@@ -58,12 +68,22 @@ function skipFolds(head: string, start: number): number {
   return end;
 }
 
-function readLine(head: string, start: number, end: number, isFolded: boolean): HeaderLine {
+function findColon(head: string, start: number, end: number): number {
   let colon = start;
   while (colon < end && head.charCodeAt(colon) !== 0x3a) colon++;
   if (colon === end) throw new SipParseError("Header line has no colon", { offset: start });
-  const { name, key } = findCommonName(head, start, colon) ?? readName(head, start, colon);
-  const offset = skipSpace(head, colon + 1);
+  return colon;
+}
+
+/** @param start Behind the colon. */
+function readLine(
+  { name, key }: HeaderName,
+  head: string,
+  start: number,
+  end: number,
+  isFolded: boolean,
+): HeaderLine {
+  const offset = skipSpace(head, start);
   const value = sliceTrimmed(head, offset, end - 2);
   return { name, key, value: isFolded ? unfold(value) : value, offset };
 }
@@ -74,7 +94,7 @@ function readName(head: string, start: number, colon: number): HeaderName {
   if (key === undefined) {
     throw new SipParseError(`Header name ${quoteForError(name)} is not a token`, { offset: start });
   }
-  return { name, key };
+  return { name, key, singleBit: singleBitOf(key) };
 }
 
 /** §7.3.1: a line break with the white space around it is one space. */

@@ -54,6 +54,23 @@ const COMMON_NAMES = [
 export interface HeaderName {
   readonly name: string;
   readonly key: string;
+  /** The bit of a header that may stand once; 0 for the others. */
+  readonly singleBit: number;
+}
+
+/** Headers of which two lines would mean two different messages, each with its bit. */
+const SINGLE: ReadonlyMap<string, number> = new Map(
+  [
+    ..."call-id from to cseq max-forwards content-length content-type expires min-expires".split(
+      " ",
+    ),
+    ..."session-expires min-se refer-to replaces event rseq rack".split(" "),
+  ].map((key, index) => [key, 1 << index]),
+);
+
+/** The bit of a header that may stand once, by what its name is compared by; 0 for the others. */
+export function singleBitOf(key: string): number {
+  return SINGLE.get(key) ?? 0;
 }
 
 const NAMES: ReadonlyMap<string, HeaderName> = buildNames();
@@ -66,7 +83,8 @@ const NAMES_BY_HASH: ReadonlyMap<number, HeaderName> = new Map(
 function buildNames(): Map<string, HeaderName> {
   const names = new Map<string, HeaderName>();
   const keys = new Map<string, string>();
-  const add = (name: string, key: string) => names.set(name, { name, key });
+  const add = (name: string, key: string) =>
+    names.set(name, { name, key, singleBit: singleBitOf(key) });
   for (const name of COMMON_NAMES) {
     const lower = name.toLowerCase();
     const key = keys.get(lower) ?? lower;

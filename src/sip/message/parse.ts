@@ -10,7 +10,7 @@
 
 import { parseScalar } from "./grammar.ts";
 import { readHeaderLines, requireNoBareNul, skipLine } from "./header_lines.ts";
-import { type HeaderLine, SipHeaders } from "./headers.ts";
+import { SipHeaders } from "./headers.ts";
 import { SIP_LIMITS, type SipLimits } from "./limits.ts";
 import { EMPTY_BODY, type SipMessage } from "./message.ts";
 import { isKnownMethod } from "./method.ts";
@@ -138,7 +138,6 @@ function readMessage(
   const headersStart = skipLine(text, 0);
   const startLine = parseStartLine(text.slice(0, headersStart - 2), limits);
   const lines = readHeaderLines(text, headersStart, limits);
-  requireSingleLines(lines);
   const headers = SipHeaders.ofLines(lines);
   const contentLength = requireHeaders(headers, startLine, text.length);
   const body = readBody(raw, contentLength, { limits, transport });
@@ -157,26 +156,6 @@ function readMessage(
       headers,
       body,
     };
-}
-
-/** Headers of which two lines would mean two different messages, each with its bit. */
-const SINGLE: ReadonlyMap<string, number> = new Map(
-  [
-    ..."call-id from to cseq max-forwards content-length content-type expires min-expires".split(
-      " ",
-    ),
-    ..."session-expires min-se refer-to replaces event rseq rack".split(" "),
-  ].map((key, index) => [key, 1 << index]),
-);
-
-function requireSingleLines(lines: readonly HeaderLine[]): void {
-  let seen = 0;
-  for (const { key, name, offset } of lines) {
-    const bit = SINGLE.get(key);
-    if (bit === undefined) continue;
-    if ((seen & bit) !== 0) throw new SipParseError(`Header "${name}" comes twice`, { offset });
-    seen |= bit;
-  }
 }
 
 /** Checks what every message has, and returns its Content-Length. §8.1.1, §20. */

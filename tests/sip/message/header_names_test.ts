@@ -22,7 +22,7 @@ describe("RFC 3261 §7.3.3 names of headers", () => {
   test("that are common are found in a text as they are written there", () => {
     for (const [name, key] of NAMES) {
       const text = `xx${name}: 1`;
-      expect(findCommonName(text, 2, 2 + name.length)).toEqual({ name, key });
+      expect(findCommonName(text, 2, 2 + name.length)).toMatchObject({ name, key });
       expect(headerKey(name)).toBe(key);
     }
   });
