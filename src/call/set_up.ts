@@ -145,8 +145,7 @@ export class SetUp {
     this.#core.answered(now);
     const opened = this.#openMedia();
     const body = this.#opening.final();
-    const answer = { statusCode: 200, ...(body === undefined ? {} : { body }) };
-    return [...opened, { type: "answer", answer }];
+    return [...opened, { type: "answer", answer: { statusCode: 200, body } }];
   }
 
   /** Opens the media once both sides' descriptions are known. */

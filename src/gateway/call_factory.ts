@@ -51,7 +51,7 @@ export interface CallFactoryContext {
 
 /** A call that can begin. */
 export interface MadeCall {
-  readonly options: Omit<LiveCallOptions, "session">;
+  readonly options: LiveCallOptions;
   /** Whose place the call takes; `undefined`: none. */
   readonly counted: Route | undefined;
   /** Why another route's handler begins; empty when none does. */
@@ -103,6 +103,7 @@ export function makeCall(
   }, now);
   const options = {
     call,
+    session: invite.session,
     rtpAddress: config.rtp.address ?? flow.local.address,
     signallingAddress: flow.remote.address,
     sourceAddress: flow.remote.address,

@@ -349,7 +349,7 @@ export class Gateway {
       this.#door.leave(session, flow.remote.address);
       return this.#refuse(invite, made, now);
     }
-    const live = new LiveCall({ ...made.options, session }, this.#context);
+    const live = new LiveCall(made.options, this.#context);
     this.#routing.entered(live.call.facts, made);
     this.#calls.add(live);
     this.#agent.own(session, live);

@@ -11,10 +11,17 @@ import type { Session } from "./session_table.ts";
 export function newSession(
   given: Pick<Session, "id" | "role" | "flow" | "invite" | "inviteKey" | "machine" | "dialog">,
 ): Session {
+  const { id, role, flow, invite, inviteKey, machine, dialog } = given;
   return {
-    ...given,
+    id,
+    role,
+    flow,
+    invite,
+    inviteKey,
+    machine,
+    dialog,
     offer: new OfferState(),
-    calling: given.role === "server" ? undefined : {
+    calling: role === "server" ? undefined : {
       state: "calling",
       cancelHeaders: [],
       early: new Map(),

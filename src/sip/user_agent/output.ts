@@ -25,9 +25,9 @@ export interface SipBody {
 /** How a request of the peer is answered. */
 export interface Answer {
   readonly statusCode: number;
-  readonly reasonPhrase?: string;
-  readonly headers?: Headers;
-  readonly body?: SipBody;
+  readonly reasonPhrase?: string | undefined;
+  readonly headers?: Headers | undefined;
+  readonly body?: SipBody | undefined;
 }
 
 /** Media type of session descriptions. */

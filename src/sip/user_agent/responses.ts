@@ -76,8 +76,9 @@ export function respondInSession(
   const response = createResponse(request, statusCode, {
     toTag: session.id,
     headers,
-    ...(answer.reasonPhrase === undefined ? {} : { reasonPhrase: answer.reasonPhrase }),
-    ...(body === undefined ? {} : { body: body.bytes, contentType: body.contentType }),
+    reasonPhrase: answer.reasonPhrase,
+    body: body?.bytes,
+    contentType: body?.contentType,
   });
   const outputs: UserAgentOutput[] = [];
   context.absorb(context.transactions.respond(key, response, now), outputs, now);

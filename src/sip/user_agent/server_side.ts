@@ -218,14 +218,14 @@ export class ServerSide {
     }
     const headers = acceptTimer(this.#context, session, { request, answer }, now);
     // RFC 3261 §13.2.1: what was described reliably is not described again
-    const { body, ...bare } = answer;
-    const isDescribed = body === undefined || provisional?.isDescribed === true;
-    if (!isDescribed) describe(session);
+    const { statusCode, reasonPhrase } = answer;
+    const body = provisional?.isDescribed === true ? undefined : answer.body;
+    if (body !== undefined) describe(session);
     const outputs = respondInSession(
       this.#context,
       session,
       { key, request },
-      { ...(isDescribed ? bare : answer), headers },
+      { statusCode, reasonPhrase, headers, body },
       now,
     );
     const sent = sentMessage(outputs);
