@@ -110,15 +110,14 @@ export function handlerChain(
   routeByName: (name: string) => Route | undefined,
 ): readonly HandlerSpec[] {
   const chain: HandlerSpec[] = [route.handler];
-  if (route.on_error === undefined) return chain;
-  const seen = new Set([route.name]);
-  let next: Route["on_error"] = route.on_error;
+  const seen = [route.name];
+  let next = route.on_error;
   while (next !== undefined) {
     if (typeof next !== "string") return [...chain, next];
     const fallback = routeByName(next);
     // The configuration refuses unknown names and cycles; a chain ends all the same
-    if (fallback === undefined || seen.has(next)) return chain;
-    seen.add(next);
+    if (fallback === undefined || seen.includes(next)) return chain;
+    seen.push(next);
     chain.push(fallback.handler);
     next = fallback.on_error;
   }

@@ -8,6 +8,7 @@
  */
 
 import type { RandomSource } from "../base/random.ts";
+import { isSameBytes } from "../base/same_bytes.ts";
 import type { CodecName, RtpMap } from "../sdp/codec_name.ts";
 import { readStream } from "../sdp/media_stream.ts";
 import {
@@ -257,7 +258,7 @@ export class SessionMedia {
     const before = this.#sent;
     let version = before?.version ?? 1;
     let bytes = this.#serialize(description, version);
-    if (before !== undefined && !isSame(before.bytes, bytes)) {
+    if (before !== undefined && !isSameBytes(before.bytes, bytes)) {
       version++;
       bytes = this.#serialize(description, version);
     }
@@ -325,10 +326,6 @@ export class SessionMedia {
 
 function firstOf(codecs: readonly CodecName[], first: CodecName): readonly CodecName[] {
   return [first, ...codecs.filter((codec) => codec !== first)];
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 /** A session description as the body of a message. */

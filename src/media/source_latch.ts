@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isSameBytes } from "../base/same_bytes.ts";
 import { parseIpAddress } from "../base/socket_address.ts";
 import type { SocketAddress } from "../base/socket_address.ts";
 import type { Millis } from "../base/units.ts";
@@ -114,6 +115,5 @@ function sameHost(a: string, b: string): boolean {
   if (a === b) return true;
   const left = parseIpAddress(a);
   const right = parseIpAddress(b);
-  return left !== undefined && right !== undefined && left.length === right.length &&
-    left.every((byte, index) => byte === right[index]);
+  return left !== undefined && right !== undefined && isSameBytes(left, right);
 }

@@ -117,7 +117,8 @@ const NOTHING_TOLD: ToldHeaders = {
 };
 
 /** Those of the headers that are looked for. */
-const FIRST_LETTERS = "xXpPdDhHrR";
+const FIRST_LETTERS = ["x-", ...Object.keys(NOTHING_TOLD)]
+  .map((name) => name.charAt(0) + name.charAt(0).toUpperCase()).join("");
 
 interface CollectedHeaders {
   readonly x_headers: Record<string, string>;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isSameBytes } from "../base/same_bytes.ts";
+
 /** A crypto-suite, by its registered name. */
 export type SrtpSuite =
   | "AES_CM_128_HMAC_SHA1_80"
@@ -82,13 +84,9 @@ export function srtpKey({ suite, key, mki }: InlineKey): SrtpKey {
  * must go on: with a new sender the packet index would begin again, and so would the keystream.
  */
 export function isSameSrtpKey(one: SrtpKey, other: SrtpKey): boolean {
-  return one.suite === other.suite && isSame(one.masterKey, other.masterKey) &&
-    isSame(one.masterSalt, other.masterSalt) &&
-    isSame(one.mki ?? NO_BYTES, other.mki ?? NO_BYTES);
+  return one.suite === other.suite && isSameBytes(one.masterKey, other.masterKey) &&
+    isSameBytes(one.masterSalt, other.masterSalt) &&
+    isSameBytes(one.mki ?? NO_BYTES, other.mki ?? NO_BYTES);
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
-}

@@ -8,6 +8,7 @@
  */
 
 import type { Hertz, Millis } from "../base/units.ts";
+import { isSameWord } from "../base/words.ts";
 import { isBlank, numberIn, skipBlanks, skipDigits, wordIn } from "./scan.ts";
 
 /**
@@ -149,14 +150,5 @@ export function isCodec(map: RtpMap, name: CodecName): boolean {
 
 /** Compares names of encodings without regard to case. RFC 4855 §3 */
 export function isSameName(one: string, other: string): boolean {
-  if (one === other) return true;
-  if (one.length !== other.length) return false;
-  for (let at = 0; at < one.length; at++) {
-    if (lowerCase(one.charCodeAt(at)) !== lowerCase(other.charCodeAt(at))) return false;
-  }
-  return true;
-}
-
-function lowerCase(code: number): number {
-  return code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+  return one === other || isSameWord(one, 0, one.length, other);
 }

@@ -8,12 +8,12 @@
  * @module
  */
 
+import { isSameWord } from "../base/words.ts";
 import { END, fail, LineReader, quote } from "./line_reader.ts";
 import { SdpParseError } from "./parse_error.ts";
 import { PROFILES } from "./profile.ts";
 import {
   isBlank,
-  isWord,
   numberIn,
   skipBlanks,
   skipDigits,
@@ -188,7 +188,7 @@ function readMediaLine(
   // A refused stream without formats is against the grammar, and in use.
   if (formats.length === 0 && port !== 0) fail("Media line has no formats", lines);
   if (formats.length > SDP_FORMATS_MAX) fail(`More than ${SDP_FORMATS_MAX} formats`, lines);
-  const kind = isWord(text, start, kindEnd, "AUDIO")
+  const kind = isSameWord(text, start, kindEnd, "AUDIO")
     ? "audio"
     : text.slice(start, kindEnd).toLowerCase();
   const protocol = wordIn(text, protocolStart, protocolEnd, PROFILES);
@@ -220,7 +220,7 @@ function readOrigin(lines: LineReader): SdpOrigin {
     const version = text.slice(versionStart, versionEnd);
     fail(`Session version ${quote(version)} is not a number`, lines);
   }
-  const isIp6 = isWord(text, addressTypeStart, addressTypeEnd, "IP6");
+  const isIp6 = isSameWord(text, addressTypeStart, addressTypeEnd, "IP6");
   return {
     username: readUsername(text.slice(start, trimmedEnd(text, start, idStart))),
     sessionId: text.slice(idStart, idEnd),
@@ -251,9 +251,9 @@ function readConnection(lines: LineReader): SdpConnection {
   const netTypeEnd = skipField(text, start, end);
   const typeStart = skipBlanks(text, netTypeEnd, end);
   const typeEnd = skipField(text, typeStart, end);
-  const isIp6 = isWord(text, typeStart, typeEnd, "IP6");
-  const isKnown = isIp6 || isWord(text, typeStart, typeEnd, "IP4");
-  if (!isWord(text, start, netTypeEnd, "IN") || !isKnown) {
+  const isIp6 = isSameWord(text, typeStart, typeEnd, "IP6");
+  const isKnown = isIp6 || isSameWord(text, typeStart, typeEnd, "IP4");
+  if (!isSameWord(text, start, netTypeEnd, "IN") || !isKnown) {
     fail(`Connection ${quote(lines.value)} is neither "IN IP4" nor "IN IP6"`, lines);
   }
   const addressStart = skipBlanks(text, typeEnd, end);

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { findWord } from "../base/words.ts";
+
 const SPACE = 0x20;
 const TAB = 0x09;
 const CARRIAGE_RETURN = 0x0d;
@@ -61,17 +63,6 @@ export function numberIn(text: string, start: number, end: number, digitsMax: nu
   return number;
 }
 
-/** Tells whether a piece is that word, which is in upper case, without regard to case. */
-export function isWord(text: string, start: number, end: number, word: string): boolean {
-  if (end - start !== word.length) return false;
-  for (let at = 0; at < word.length; at++) {
-    const code = text.charCodeAt(start + at);
-    const upper = code >= 0x61 && code <= 0x7a ? code - 0x20 : code;
-    if (upper !== word.charCodeAt(at)) return false;
-  }
-  return true;
-}
-
 /** A piece as a string: that of `known` where it is the same, letter by letter. */
 export function wordIn(
   text: string,
@@ -79,16 +70,5 @@ export function wordIn(
   end: number,
   known: readonly string[],
 ): string {
-  for (let index = 0; index < known.length; index++) {
-    const word = known[index] as string;
-    if (word.length === end - start && startsAt(text, start, word)) return word;
-  }
-  return text.slice(start, end);
-}
-
-function startsAt(text: string, start: number, word: string): boolean {
-  for (let at = 0; at < word.length; at++) {
-    if (text.charCodeAt(start + at) !== word.charCodeAt(at)) return false;
-  }
-  return true;
+  return findWord(text, start, end, known) ?? text.slice(start, end);
 }

@@ -94,10 +94,15 @@ export function trimSpace(text: string): string {
 /** Slices `start` to `end` without the spaces and tabs at its ends. */
 export function sliceTrimmed(text: string, start: number, end: number): string {
   let from = start;
+  while (from < end && isSpace(text.charCodeAt(from))) from++;
+  return text.slice(from, trimmedEnd(text, from, end));
+}
+
+/** Where what stands from `start` to `end` ends without the spaces and tabs behind it. */
+export function trimmedEnd(text: string, start: number, end: number): number {
   let to = end;
-  while (from < to && isSpace(text.charCodeAt(from))) from++;
-  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
+  while (to > start && isSpace(text.charCodeAt(to - 1))) to--;
+  return to;
 }
 
 /** Slices `start` to `end` in lower case. */
@@ -111,26 +116,6 @@ export function sliceLowerCase(text: string, start: number, end: number): string
 /** `A` to `Z`, and what lies beyond ASCII: it may be. */
 function isUpperCase(code: number): boolean {
   return (code >= 0x41 && code <= 0x5a) || code >= 0x80;
-}
-
-/**
- * Tells whether what stands from `start` to `end`, without the spaces and tabs around it, is a word
- * without regard to case.
- *
- * @param word ASCII, in lower case.
- */
-export function isSameWord(text: string, start: number, end: number, word: string): boolean {
-  let from = start;
-  let to = end;
-  while (from < to && isSpace(text.charCodeAt(from))) from++;
-  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
-  if (to - from !== word.length) return false;
-  for (let at = 0; at < word.length; at++) {
-    const code = text.charCodeAt(from + at);
-    const lower = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
-    if (lower !== word.charCodeAt(at)) return false;
-  }
-  return true;
 }
 
 /** Tells whether a whole text is a token. */

@@ -5,13 +5,15 @@
  * @module
  */
 
+import { isSameWord } from "../../base/words.ts";
 import { type CSeq, parseCSeq } from "./cseq.ts";
 import {
   isSafeText,
-  isSameWord,
   parseScalar,
   skipListValue,
+  skipSpace,
   splitList,
+  trimmedEnd,
   trimSpace,
 } from "./grammar.ts";
 import { headerKey } from "./header_names.ts";
@@ -93,7 +95,7 @@ export class SipHeaders {
     return values;
   }
 
-  /** Tells whether a header that is a list has that value, which is in lower case, in any case. */
+  /** Tells whether a header that is a list has that value, without regard to case. */
   lists(name: string, value: string): boolean {
     const key = keyOf(name);
     for (const line of this.#lines) {
@@ -101,7 +103,8 @@ export class SipHeaders {
       const list = line.value;
       for (let start = 0; start < list.length;) {
         const end = skipListValue(list, start);
-        if (isSameWord(list, start, end, value)) return true;
+        const from = skipSpace(list, start);
+        if (isSameWord(list, from, trimmedEnd(list, from, end), value)) return true;
         start = end + 1;
       }
     }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { findWord } from "../../base/words.ts";
+
 /** The most frequent ones first. */
 const METHODS: readonly string[] =
   ("ACK BYE INVITE CANCEL OPTIONS INFO PRACK UPDATE REFER NOTIFY REGISTER SUBSCRIBE MESSAGE " +
@@ -18,8 +20,5 @@ export function isKnownMethod(method: string): boolean {
 
 /** The method that stands from `start` to `end`; no new text is made for a registered one. */
 export function sliceMethod(text: string, start: number, end: number): string {
-  for (const method of METHODS) {
-    if (method.length === end - start && text.startsWith(method, start)) return method;
-  }
-  return text.slice(start, end);
+  return findWord(text, start, end, METHODS) ?? text.slice(start, end);
 }

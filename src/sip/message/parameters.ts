@@ -7,6 +7,7 @@
  * @module
  */
 
+import { findWord } from "../../base/words.ts";
 import {
   CLASS,
   quote,
@@ -119,10 +120,7 @@ export function scanParameters(text: string, start: number): ScannedParameters {
 const COMMON_NAMES = ["branch", "tag", "rport", "received", "lr", "expires", "refresher"];
 
 function sliceName(text: string, start: number, end: number): string {
-  for (const name of COMMON_NAMES) {
-    if (name.length === end - start && text.startsWith(name, start)) return name;
-  }
-  return sliceLowerCase(text, start, end);
+  return findWord(text, start, end, COMMON_NAMES) ?? sliceLowerCase(text, start, end);
 }
 
 function skipValue(text: string, start: number): number {

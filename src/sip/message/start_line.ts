@@ -58,9 +58,7 @@ function parseRequestLine(line: string, limits: SipLimits): StartLine {
       offset: methodEnd,
     });
   }
-  if (line.length - uriEnd !== " SIP/2.0".length || !line.endsWith(" SIP/2.0")) {
-    requireVersion(line.slice(uriEnd + 1), uriEnd + 1);
-  }
+  requireVersion(line.slice(uriEnd + 1), uriEnd + 1);
   const requestUri = line.slice(methodEnd + 1, uriEnd);
   requireRequestUri(requestUri, methodEnd + 1, limits);
   return { type: "request", method, requestUri };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isSameBytes } from "../../base/same_bytes.ts";
 import { formatHost, parseIpAddress } from "../../base/socket_address.ts";
 import { escape, unescape } from "./escapes.ts";
 import { CLASS, isInClass, scanScalar, skipClass } from "./grammar.ts";
@@ -190,8 +191,7 @@ function sameHost(a: string, b: string): boolean {
   if (!a.includes(":") || !b.includes(":")) return false;
   const left = parseIpAddress(a);
   const right = parseIpAddress(b);
-  return left !== undefined && right !== undefined && left.length === right.length &&
-    left.every((byte, index) => byte === right[index]);
+  return left !== undefined && right !== undefined && isSameBytes(left, right);
 }
 
 function sameHeaders(a: string | undefined, b: string | undefined): boolean {

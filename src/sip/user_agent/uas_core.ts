@@ -6,6 +6,7 @@
 
 import type { Headers } from "../message/headers.ts";
 import type { SipMessage, SipRequest } from "../message/message.ts";
+import { isKnownMethod } from "../message/method.ts";
 import { uriScheme } from "../message/uri.ts";
 import { SDP_CONTENT_TYPE } from "./output.ts";
 
@@ -33,15 +34,6 @@ export const SUPPORTED_EXTENSIONS: readonly string[] = [
 
 /** Bodies of INFO that we understand: keys. */
 const INFO_CONTENT_TYPES: readonly string[] = ["application/dtmf-relay", "application/dtmf"];
-
-/** Methods that others define: they get 405, the ones that nobody knows 501. §21.4.6, §21.5.2 */
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
-  ...ALLOWED_METHODS,
-  "REGISTER",
-  "SUBSCRIBE",
-  "PUBLISH",
-  "MESSAGE",
-]);
 
 /** A request that gets a final response other than 2xx, and why. */
 export interface Refusal {
@@ -76,7 +68,8 @@ export function understands(request: SipRequest, extension: string): "required" 
 /** Looks at the method. §8.2.1 */
 export function refuseMethod(request: SipRequest): Refusal | undefined {
   if (ALLOWED_METHODS.includes(request.method)) return undefined;
-  const statusCode = KNOWN_METHODS.has(request.method) ? 405 : 501;
+  // §21.4.6, §21.5.2: methods that others define get 405, the ones that nobody knows 501
+  const statusCode = isKnownMethod(request.method) ? 405 : 501;
   return { statusCode, headers: [["Allow", ALLOW]], reason: `method ${request.method}` };
 }
 
