@@ -100,21 +100,12 @@ export class Call {
     const end = answeredAt === undefined
       ? begunAt + this.#options.setupMax
       : answeredAt + this.#options.durationMax;
-    return Math.min(end, this.pressing.deadline ?? Infinity);
+    return Math.min(end, this.#setUp.deadline ?? Infinity, this.pressing.deadline ?? Infinity);
   }
 
   /** The INVITE passed screening, or ours is to be sent. */
   begin(): CallOutput[] {
-    if (this.#core.isOutbound) return [{ type: "bind_rtp" }];
-    return [{ type: "bind_rtp" }, { type: "ring" }];
-  }
-
-  /**
-   * What could be done at once is done: unless the call is answered by now, the caller is told that
-   * it rings.
-   */
-  ring(): CallOutput[] {
-    return this.#setUp.ring();
+    return [{ type: "bind_rtp" }];
   }
 
   /** A port pair is bound. */
@@ -346,7 +337,8 @@ export class Call {
   timeout(now: Millis): CallOutput[] {
     if (now < (this.deadline ?? Infinity)) return [];
     const keys = this.#afterKeys(this.pressing.timeout(now), now);
-    if (now < (this.deadline ?? Infinity)) return keys;
+    const outputs = [...this.#setUp.timeout(now), ...keys];
+    if (now < (this.deadline ?? Infinity)) return outputs;
     if (this.#core.answeredAt !== undefined) return this.#core.end("duration_limit", "", now);
     const reason = `the handler did not ${this.state === "ringing" ? "answer" : "start"} in time`;
     return this.#core.end("setup_timeout", reason, now, unavailable(reason).answer);

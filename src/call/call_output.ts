@@ -58,8 +58,6 @@ export type RecordingOrder =
 export type CallOutput =
   | SignallingOutput
   | { readonly type: "bind_rtp" }
-  /** Everything before this is done, as far as it is done at once: `ring` says what the caller is told. */
-  | { readonly type: "ring" }
   | { readonly type: "start_handler"; readonly spec: LiveHandlerSpec; readonly event: StartEvent }
   | { readonly type: "send_event"; readonly event: HandlerEvent }
   /** Find this route, and room on it; what comes of it is told to the call. */

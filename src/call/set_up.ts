@@ -20,12 +20,22 @@ import type { Renegotiation } from "./renegotiation.ts";
 /** What an INVITE gets that nobody wants to answer. RFC 3261 §21.6.2 */
 export const DECLINED: Answer = { statusCode: 603 };
 
+/**
+ * How long a caller is left with the 100. A 180 with the 200 right behind it tells nobody anything, and proxies with
+ * several workers hand such a pair on in either order.
+ */
+const RING_AFTER: Millis = 50;
+
+const RINGING: CallOutput = { type: "answer", answer: { statusCode: 180 } };
+
 /** The set-up of one call. */
 export class SetUp {
   readonly #core: CallCore;
   readonly #renegotiation: Renegotiation;
   #opening: Opening;
   #isMediaOpen = false;
+  /** A 180 went out. */
+  #hasRung = false;
   /** The handler is done, and what it wrote cannot be played yet. */
   #finishPending = false;
 
@@ -58,12 +68,19 @@ export class SetUp {
     return this.#openMedia();
   }
 
-  /** Nothing is told to a caller who knows more already. */
-  ring(): CallOutput[] {
-    const { state } = this.#core;
+  /** When the caller is to be told that it rings; nothing is told to one who knows that, or more. */
+  get deadline(): Millis | undefined {
+    const { state, begunAt } = this.#core;
     const isWaiting = state === "binding" || state === "starting" || state === "ringing";
     const isDescribed = this.#opening.state === "awaiting" || this.#opening.state === "settled";
-    return isWaiting && !isDescribed ? [{ type: "answer", answer: { statusCode: 180 } }] : [];
+    return isWaiting && !isDescribed && !this.#hasRung && !this.#core.isOutbound
+      ? begunAt + RING_AFTER
+      : undefined;
+  }
+
+  /** Early or late calls are safe. */
+  timeout(now: Millis): CallOutput[] {
+    return now < (this.deadline ?? Infinity) ? [] : this.#ring();
   }
 
   /** The handler gives audio before the call is answered: the caller is to hear it. */
@@ -84,7 +101,7 @@ export class SetUp {
       case "answer":
         return this.#accept(now);
       case "ring":
-        return [{ type: "answer", answer: { statusCode: 180 } }];
+        return this.#ring();
       case "reject": {
         const { status: statusCode, reason } = command;
         const phrase = reason === undefined ? {} : { reasonPhrase: reason };
@@ -129,6 +146,11 @@ export class SetUp {
   /** Whether the handler that the call has now is to say when it is answered; some cannot. */
   get #isManual(): boolean {
     return answerModeOf(this.#core.handler, this.#core.route.answer) === "manual";
+  }
+
+  #ring(): CallOutput[] {
+    this.#hasRung = true;
+    return [RINGING];
   }
 
   /** RFC 3261 §8.3: the URIs stand in Contact, so that none may hold what ends a header. */

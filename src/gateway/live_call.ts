@@ -225,8 +225,6 @@ export class LiveCall implements SessionOwner {
     switch (output.type) {
       case "bind_rtp":
         return this.#media.bind((bound) => this.#rtpBound(bound));
-      case "ring":
-        return this.#perform(this.call.ring(), now);
       case "start_handler":
         return this.#startHandler(output.spec, output.event, now);
       case "send_event":

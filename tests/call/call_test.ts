@@ -76,24 +76,27 @@ function reinvite(body: Uint8Array): SipRequest {
 describe("call set-up", () => {
   test("rings, binds RTP, starts the handler, and answers when it runs", () => {
     const call = makeCall();
-    expect(types(call.begin())).toEqual(["bind_rtp", "ring"]);
-    expect(call.ring()).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
+    expect(types(call.begin())).toEqual(["bind_rtp"]);
     expect(types(call.rtpBound(10_000, 10))).toEqual(["start_handler"]);
-    const outputs = call.handlerStarted(20);
+    expect(call.deadline).toBe(50);
+    expect(call.timeout(49)).toEqual([]);
+    expect(call.timeout(50)).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
+    expect(call.timeout(1000)).toEqual([]);
+    const outputs = call.handlerStarted(1000);
     expect(types(outputs)).toEqual(["open_media", "answer"]);
     expect(bodyOf(outputs, "answer")).toContain("m=audio 10000 RTP/AVP 0 101");
   });
 
-  test("does not ring where it is answered, or over, at once", () => {
+  test("does not ring where it is soon answered, or over", () => {
     const answered = makeCall();
     answered.begin();
-    answered.rtpBound(10_000, 0);
-    answered.handlerStarted(0);
-    expect(answered.ring()).toEqual([]);
+    answered.rtpBound(10_000, 20);
+    answered.handlerStarted(49);
+    expect(answered.timeout(50)).toEqual([]);
     const refused = makeCall();
     refused.begin();
     refused.rtpUnavailable("none left", 0);
-    expect(refused.ring()).toEqual([]);
+    expect(refused.timeout(50)).toEqual([]);
   });
 
   test("answers 503 with Retry-After when there are no ports", () => {
@@ -123,6 +126,7 @@ describe("call set-up", () => {
   test("refuses when the handler does not start in time", () => {
     const call = makeCall();
     call.rtpBound(10_000, 10);
+    call.timeout(50);
     expect(call.deadline).toBe(60_000);
     expect(call.timeout(59_999)).toEqual([]);
     const outputs = call.timeout(60_000);

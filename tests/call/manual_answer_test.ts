@@ -19,10 +19,10 @@ const NOTHING = new Uint8Array();
 describe("a route with answer: manual", () => {
   test("rings with open media once the handler runs, and is not answered by that", () => {
     const call = makeCall(MANUAL);
-    expect(types(call.begin())).toEqual(["bind_rtp", "ring"]);
+    expect(types(call.begin())).toEqual(["bind_rtp"]);
     call.rtpBound(10_000, 10);
     expect(types(call.handlerStarted(20))).toEqual(["open_media"]);
-    expect(call.ring()).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
+    expect(call.timeout(50)).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
     expect(call.state).toBe("ringing");
   });
 
@@ -32,7 +32,7 @@ describe("a route with answer: manual", () => {
     call.rtpBound(10_000, 0);
     call.handlerStarted(0);
     expect(only(call.handlerWrote(), "answer").answer.statusCode).toBe(183);
-    expect(call.ring()).toEqual([]);
+    expect(call.timeout(50)).toEqual([]);
   });
 
   test("is answered by the command, once", () => {
@@ -46,9 +46,12 @@ describe("a route with answer: manual", () => {
     expect(only(call.bye(1500), "ended").end).toMatchObject({ setupMs: 500, durationMs: 1000 });
   });
 
-  test("rings again by the command, without a description", () => {
-    const outputs = startedCall(MANUAL).command({ command: "ring" }, 100);
-    expect(outputs).toEqual([{ type: "answer", answer: { statusCode: 180 } }]);
+  test("rings by the command, without a description, as often as it is said", () => {
+    const call = startedCall(MANUAL);
+    const ringing = [{ type: "answer" as const, answer: { statusCode: 180 } }];
+    expect(call.command({ command: "ring" }, 20)).toEqual(ringing);
+    expect(call.timeout(50)).toEqual([]);
+    expect(call.command({ command: "ring" }, 100)).toEqual(ringing);
   });
 
   test("is refused with the status and reason of the command", () => {
@@ -74,6 +77,7 @@ describe("a route with answer: manual", () => {
 
   test("ends when nobody answers in time", () => {
     const call = startedCall(MANUAL);
+    call.timeout(50);
     expect(call.deadline).toBe(60_000);
     expect(only(call.timeout(60_000), "ended").end).toMatchObject({
       cause: "setup_timeout",

@@ -108,7 +108,8 @@ describe("voicegw serve", () => {
     const { call, answer } = await caller.establish();
     caller.bye(call, answer);
     await server.says(/200 OK \(BYE\)/);
-    const lines = server.stderr().split("\n");
+    // Where all is slow, it rings
+    const lines = server.stderr().split("\n").filter((line) => !line.includes("180 Ringing"));
     const at = lines.findIndex((line) => line.includes("raw → 100 · route hear"));
     expect(lines.slice(at + 1).map((line) => line.replace(/\d+ ms/, "N ms"))).toEqual([
       expect.stringMatching(
@@ -118,7 +119,6 @@ describe("voicegw serve", () => {
       expect.stringMatching(
         /^ +N ms {2}◀── {2}INVITE sip:100@127\.0\.0\.1:\d+ · SDP 127\.0\.0\.1:9$/,
       ),
-      expect.stringMatching(/^ +N ms {2}──▶ {2}180 Ringing \(INVITE\)$/),
       expect.stringMatching(/^ +N ms {2}──▶ {2}200 OK \(INVITE\) · SDP 127\.0\.0\.1:31\d{3}/),
       expect.stringMatching(/^ +N ms {2}◀── {2}ACK sip:/),
       expect.stringMatching(/^ +N ms {2}◀── {2}BYE sip:/),
