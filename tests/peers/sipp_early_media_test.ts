@@ -10,7 +10,7 @@ const REQUIRED = { headers: ["Require: 100rel"] };
 const RSEQ = { keep: { rseq: ["RSeq:", "[0-9]+"] } } as const;
 const RACK = "RAck: [$rseq] 1 INVITE";
 
-/** Rings, is heard, and is answered half a second later. */
+/** Is heard at once, and answered half a second later. */
 const EARLY = "early";
 const ANSWER = `echo '{"command":"answer"}' >&3; exec cat`;
 
@@ -54,7 +54,7 @@ const ROWS: readonly SippRow[] = [
       .expect(183, { keep: { later: ["RSeq:", "[0-9]+"] } })
       .request("PRACK", { headers: ["RAck: [$later] 1 INVITE"] }).expect(200)
       .expect(200).ack().bye(),
-    room: EARLY,
+    room: "ringing",
     record: HANGUP,
     check: ({ messages }) => {
       const numbers = [find(messages, "180"), find(messages, "183")]
@@ -134,6 +134,13 @@ describeSipp({
     {
       when: { "X-Room-ID": EARLY },
       exec: exec(`head -c 1600 /dev/zero; sleep 0.5; ${ANSWER}`),
+      answer: "manual",
+    },
+    {
+      when: { "X-Room-ID": "ringing" },
+      exec: exec(
+        `echo '{"command":"ring"}' >&3; sleep 0.2; head -c 1600 /dev/zero; sleep 0.3; ${ANSWER}`,
+      ),
       answer: "manual",
     },
     {
