@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { configFrom } from "../../src/config/load.ts";
-import { processesWith } from "../handler/exec/exec_fixture.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
+import { untilNoneWith } from "../support/processes.ts";
 import { sdpOf } from "../support/raw_caller.ts";
 import { RawPeer, shell } from "./raw_peer.ts";
 
@@ -83,7 +83,7 @@ describe("a route with pool", () => {
     expect(await reload({ echo: true })).toEqual([]);
     expect(server.gateway.pooled).toBe(0);
     await server.idle();
-    expect(processesWith(MARKER)).toBe(0);
+    await untilNoneWith(MARKER);
   });
 
   test("leaves no program behind when the gateway stops", async () => {
@@ -95,7 +95,7 @@ describe("a route with pool", () => {
     await server.stop();
     expect(server.gateway.pooled).toBe(0);
     expect(server.gateway.held).toMatchObject({ programs: 0, handlers: 0 });
-    await until(() => processesWith(MARKER) === 0, 1000, () => `${processesWith(MARKER)}`);
+    await untilNoneWith(MARKER);
   });
 
   test("ends programs that got no call as soon as it drains", async () => {

@@ -8,7 +8,7 @@ import type { CallRecord } from "../../src/call/call_record.ts";
 import { QUEUE_MS_MAX } from "../../src/media/handler_queue.ts";
 import { callRoom, RATE } from "../support/caller.ts";
 import { type RunningGateway, startGateway, until } from "../support/gateway.ts";
-import { childrenOf, openDescriptors, processesWith } from "../support/processes.ts";
+import { childrenOf, openDescriptors, untilNoneWith } from "../support/processes.ts";
 import { sampleOf } from "../support/rtp_peer.ts";
 
 /** A tone whose length is no multiple of a frame. */
@@ -75,7 +75,7 @@ describe("a call whose handler", () => {
   afterEach(async () => {
     await server.idle();
     for (const { call } of server.records) {
-      expect(processesWith(`VOICEGW_CALL_ID=${call.id}`)).toEqual([]);
+      await untilNoneWith(`VOICEGW_CALL_ID=${call.id}`);
     }
     await until(
       () => openDescriptors() <= descriptors && childrenOf().length <= children,

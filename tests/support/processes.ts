@@ -5,6 +5,10 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { until } from "./gateway.ts";
+
+/** A killed group is gone when the kernel has time for each of its processes. */
+const GONE_MS_MAX = 2000;
 
 /** Descriptors that a process has open. Default: this one. */
 export function openDescriptors(pid: number | "self" = "self"): number {
@@ -28,6 +32,12 @@ export function processesWith(entry: string): readonly number[] {
       return false;
     }
   });
+}
+
+/** Resolves when there is no process any more whose environment has `entry`; soon, or it throws. */
+export function untilNoneWith(entry: string): Promise<void> {
+  const left = () => processesWith(entry);
+  return until(() => left().length === 0, GONE_MS_MAX, () => `There are still ${left()}`);
 }
 
 /** Memory that a process has in use, in MiB. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { createHandler } from "../../../src/handler/create_handler.ts";
 import type { Handler } from "../../../src/handler/handler.ts";
@@ -56,18 +56,6 @@ export function openPipes(): number {
   return readdirSync("/proc/self/fd").filter((fd) => {
     try {
       return /^(pipe|socket):/.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch {
-      return false;
-    }
-  }).length;
-}
-
-/** Processes that carry `marker` in their environment, zombies left out. */
-export function processesWith(marker: string): number {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker);
     } catch {
       return false;
     }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dtmf, END, START } from "../recording_host.ts";
 import { FACTS } from "../../support/call_facts.ts";
-import { openPipes, prepare, processesWith, shell, wait } from "./exec_fixture.ts";
+import { untilNoneWith } from "../../support/processes.ts";
+import { openPipes, prepare, shell, wait } from "./exec_fixture.ts";
 
 describe("exec handler, start", () => {
   test("reports a missing program with the fix", async () => {
@@ -129,8 +130,7 @@ describe("exec handler, exits", () => {
     expect(await host.untilEnded()).toEqual({ type: "completed" });
     expect(performance.now() - before).toBeLessThan(2_000);
     expect(host.audioBytes).toBe(2);
-    await wait(20);
-    expect(processesWith(marker)).toBe(0);
+    await untilNoneWith(marker);
   });
 
   test("a grandchild without pipes is killed with its group", async () => {
@@ -140,8 +140,7 @@ describe("exec handler, exits", () => {
     });
     handler.start(START);
     await host.untilEnded();
-    await wait(20);
-    expect(processesWith(marker)).toBe(0);
+    await untilNoneWith(marker);
   });
 });
 
@@ -280,8 +279,7 @@ describe("exec handler, end of the call", () => {
     expect(await host.untilEnded()).toEqual({ type: "stopped" });
     expect(performance.now() - before).toBeGreaterThan(2_000);
     expect(performance.now() - before).toBeLessThan(4_000);
-    await wait(20);
-    expect(processesWith("VOICEGW_TEST_STUBBORN=1")).toBe(0);
+    await untilNoneWith("VOICEGW_TEST_STUBBORN=1");
   });
 
   test("a program that floods is stopped while its output is thrown away", async () => {
@@ -314,7 +312,7 @@ describe("exec handler, end of the call", () => {
     for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 10 }, one));
     await wait(100);
     expect(openPipes()).toBeLessThan(before + 3);
-    expect(processesWith(marker)).toBe(0);
+    await untilNoneWith(marker);
 
     async function one(): Promise<void> {
       const { handler, host } = shell("printf ab; read x <&3", { env: { VOICEGW_TEST_MANY: "1" } });

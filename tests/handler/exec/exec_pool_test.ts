@@ -4,8 +4,9 @@ import { ExecPools } from "../../../src/handler/exec/exec_pools.ts";
 import { AUDIO_DEFAULTS, type ExecSpec, type Route } from "../../../src/route/route.ts";
 import { FACTS } from "../../support/call_facts.ts";
 import { until } from "../../support/gateway.ts";
+import { processesWith, untilNoneWith } from "../../support/processes.ts";
 import { END, RecordingHost, START } from "../recording_host.ts";
-import { environment, openPipes, processesWith, runtime } from "./exec_fixture.ts";
+import { environment, openPipes, runtime } from "./exec_fixture.ts";
 import { type VirtualChild, VirtualChildren } from "./virtual_children.ts";
 
 const MARKER = "VOICEGW_TEST_POOL=here";
@@ -116,7 +117,7 @@ describe("exec pool", () => {
     const pipes = openPipes();
     const spec = pooled("sleep 60 & cat", { pool: 3 });
     const { pools } = await started(spec);
-    await until(() => processesWith(MARKER) === 9, 3000, () => `${processesWith(MARKER)}`);
+    await until(() => processesWith(MARKER).length === 9, 3000, () => `${processesWith(MARKER)}`);
     const same = pooled("sleep 60 & cat", { pool: 2 });
     pools.replace([route(same)]);
     expect(pools.waiting).toBe(2);
@@ -124,7 +125,7 @@ describe("exec pool", () => {
     pools.close();
     expect(pools.waiting).toBe(0);
     await until(() => pools.leaving === 0, 3000, () => `${pools.leaving} programs are left`);
-    await until(() => processesWith(MARKER) === 0, 3000, () => `${processesWith(MARKER)}`);
+    await untilNoneWith(MARKER);
     expect(openPipes()).toBe(pipes);
   });
 
@@ -134,7 +135,7 @@ describe("exec pool", () => {
     pools.close();
     pools.kill();
     await until(() => pools.leaving === 0, 1000, () => `${pools.leaving} programs are left`);
-    await until(() => processesWith(MARKER) === 0, 1000, () => `${processesWith(MARKER)}`);
+    await untilNoneWith(MARKER);
   });
 });
 

@@ -4,7 +4,8 @@ import { tone } from "../../../src/audio/tone.ts";
 import { serializeWav } from "../../../src/audio/wav.ts";
 import { ClipStore } from "../../../src/handler/builtin/clip_store.ts";
 import type { SoundContext } from "../../../src/handler/sound/create_sound.ts";
-import { openPipes, processesWith, wait } from "../exec/exec_fixture.ts";
+import { processesWith, untilNoneWith } from "../../support/processes.ts";
+import { openPipes, wait } from "../exec/exec_fixture.ts";
 import { environment } from "../exec/exec_fixture.ts";
 import { play, prepare, ramp, runtime, speaker, tts, WavFolder } from "./sound_fixture.ts";
 
@@ -196,20 +197,20 @@ describe("spoken text fails", () => {
 describe("a program that speaks", () => {
   test("is gone after a stop, with all that it started, even if it will not go", async () => {
     const pipes = openPipes();
-    const marker = `voicegw-tts-${process.pid}`;
+    const id = `voicegw-tts-${process.pid}`;
+    const marker = `MARKER=${id}`;
     const context = {
       ...speaker("trap '' TERM; (trap '' TERM; sleep 30) & head -c 320 /dev/zero; sleep 30"),
-      environment: { ...environment(), MARKER: marker },
+      environment: { ...environment(), MARKER: id },
     };
     const { heard, sound } = prepare(say("Hello"), context);
     sound.start();
     await heard.until(() => heard.bytes > 0);
-    expect(processesWith(marker)).toBeGreaterThan(1);
+    expect(processesWith(marker).length).toBeGreaterThan(1);
     sound.stop();
     sound.stop();
-    for (let turn = 0; turn < 100 && processesWith(marker) > 0; turn++) await wait(20);
+    await untilNoneWith(marker);
     await wait(50);
-    expect(processesWith(marker)).toBe(0);
     expect(openPipes()).toBeLessThanOrEqual(pipes);
     expect(heard.end).toBeUndefined();
   });

@@ -6,7 +6,8 @@ import {
   Recognizer,
   type RecognizerOptions,
 } from "../../../src/handler/speech/recognizer.ts";
-import { environment, openPipes, processesWith, wait } from "../exec/exec_fixture.ts";
+import { untilNoneWith } from "../../support/processes.ts";
+import { environment, openPipes, wait } from "../exec/exec_fixture.ts";
 import { runtime } from "../sound/sound_fixture.ts";
 
 /** Keeps what it hears. */
@@ -154,10 +155,11 @@ describe("a program that listens", () => {
 
   test("is gone after a stop, and says nothing more", async () => {
     const pipes = openPipes();
-    const marker = `voicegw-stt-${process.pid}`;
+    const id = `voicegw-stt-${process.pid}`;
+    const marker = `MARKER=${id}`;
     const ear = new Ear(
       { exec: ["sh", "-c", "trap '' TERM; sleep 30 & while :; do echo more; sleep 0.01; done"] },
-      { environment: { ...environment(), MARKER: marker } },
+      { environment: { ...environment(), MARKER: id } },
     );
     for (let turn = 0; turn < 200 && ear.results.length === 0; turn++) await wait(10);
     ear.recognizer.stop();
@@ -165,9 +167,8 @@ describe("a program that listens", () => {
     ear.say(100);
     ear.recognizer.finish();
     const { length } = ear.results;
-    for (let turn = 0; turn < 100 && processesWith(marker) > 0; turn++) await wait(20);
+    await untilNoneWith(marker);
     await wait(50);
-    expect(processesWith(marker)).toBe(0);
     expect(openPipes()).toBeLessThanOrEqual(pipes);
     expect(ear.results.length).toBe(length);
     expect(ear.end).toBeUndefined();
