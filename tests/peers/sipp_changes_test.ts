@@ -25,11 +25,10 @@ function holdEvents({ events }: Seen): readonly unknown[] {
 
 /** What our descriptions say: that of the answer to the INVITE, and the next two. */
 function answers({ messages }: Seen, method: "INVITE" | "UPDATE") {
-  const bodies = [
-    find(messages, "200 INVITE"),
-    nth(messages, `200 ${method}`, method === "INVITE" ? 1 : 0),
-    nth(messages, `200 ${method}`, method === "INVITE" ? 2 : 1),
-  ].map(({ body }) => body);
+  // A 200 may come again
+  const bodies = ["1 INVITE", `2 ${method}`, `3 ${method}`].map((cseq) =>
+    messages.find((message) => message.name === "200" && message.cseq === cseq)?.body ?? ""
+  );
   return {
     directions: bodies.map((body) => /^a=(sendrecv|sendonly|recvonly|inactive)$/m.exec(body)?.[1]),
     versions: bodies.map((body) => Number(/^o=\S+ \d+ (\d+) /m.exec(body)?.[1])),

