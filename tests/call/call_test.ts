@@ -74,7 +74,7 @@ function reinvite(body: Uint8Array): SipRequest {
 }
 
 describe("call set-up", () => {
-  test("rings, binds RTP, starts the handler, and answers when it runs", () => {
+  test("binds RTP, starts the handler, rings while it starts, and answers when it runs", () => {
     const call = makeCall();
     expect(types(call.begin())).toEqual(["bind_rtp"]);
     expect(types(call.rtpBound(10_000, 10))).toEqual(["start_handler"]);

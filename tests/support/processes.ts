@@ -7,8 +7,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { until } from "./gateway.ts";
 
-/** A killed group is gone when the kernel has time for each of its processes. */
-const GONE_MS_MAX = 2000;
+/** How long that takes, mostly far less: the kernel must find time for each process that it ends. */
+const GONE_MS_MAX = 1000;
 
 /** Descriptors that a process has open. Default: this one. */
 export function openDescriptors(pid: number | "self" = "self"): number {
@@ -34,10 +34,10 @@ export function processesWith(entry: string): readonly number[] {
   });
 }
 
-/** Resolves when there is no process any more whose environment has `entry`; soon, or it throws. */
-export function untilNoneWith(entry: string): Promise<void> {
+/** Resolves when there is no process any more whose environment has `entry`; in time, or it throws. */
+export function untilNoneWith(entry: string, timeoutMs = GONE_MS_MAX): Promise<void> {
   const left = () => processesWith(entry);
-  return until(() => left().length === 0, GONE_MS_MAX, () => `There are still ${left()}`);
+  return until(() => left().length === 0, timeoutMs, () => `There are still ${left()}`);
 }
 
 /** Memory that a process has in use, in MiB. */

@@ -125,7 +125,7 @@ describe("exec pool", () => {
     pools.close();
     expect(pools.waiting).toBe(0);
     await until(() => pools.leaving === 0, 3000, () => `${pools.leaving} programs are left`);
-    await untilNoneWith(MARKER);
+    await untilNoneWith(MARKER, 3000);
     expect(openPipes()).toBe(pipes);
   });
 

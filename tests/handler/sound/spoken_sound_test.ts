@@ -5,8 +5,7 @@ import { serializeWav } from "../../../src/audio/wav.ts";
 import { ClipStore } from "../../../src/handler/builtin/clip_store.ts";
 import type { SoundContext } from "../../../src/handler/sound/create_sound.ts";
 import { processesWith, untilNoneWith } from "../../support/processes.ts";
-import { openPipes, wait } from "../exec/exec_fixture.ts";
-import { environment } from "../exec/exec_fixture.ts";
+import { environment, openPipes, wait } from "../exec/exec_fixture.ts";
 import { play, prepare, ramp, runtime, speaker, tts, WavFolder } from "./sound_fixture.ts";
 
 const folder = new WavFolder();
@@ -209,8 +208,9 @@ describe("a program that speaks", () => {
     expect(processesWith(marker).length).toBeGreaterThan(1);
     sound.stop();
     sound.stop();
-    await untilNoneWith(marker);
+    await untilNoneWith(marker, 2000);
     await wait(50);
+    expect(processesWith(marker)).toEqual([]);
     expect(openPipes()).toBeLessThanOrEqual(pipes);
     expect(heard.end).toBeUndefined();
   });

@@ -6,7 +6,7 @@ import {
   Recognizer,
   type RecognizerOptions,
 } from "../../../src/handler/speech/recognizer.ts";
-import { untilNoneWith } from "../../support/processes.ts";
+import { processesWith, untilNoneWith } from "../../support/processes.ts";
 import { environment, openPipes, wait } from "../exec/exec_fixture.ts";
 import { runtime } from "../sound/sound_fixture.ts";
 
@@ -167,8 +167,9 @@ describe("a program that listens", () => {
     ear.say(100);
     ear.recognizer.finish();
     const { length } = ear.results;
-    await untilNoneWith(marker);
+    await untilNoneWith(marker, 2000);
     await wait(50);
+    expect(processesWith(marker)).toEqual([]);
     expect(openPipes()).toBeLessThanOrEqual(pipes);
     expect(ear.results.length).toBe(length);
     expect(ear.end).toBeUndefined();
