@@ -119,7 +119,7 @@ export function describeSipp({ title, rows, routes, config = {} }: SippTable): v
     });
 
     const turns = new Turns(TOGETHER_MAX);
-    /** Call-IDs of runs that failed; they may be repeated. */
+    /** Call-IDs of runs that have not passed. Those that failed may be repeated. */
     const failed = new Set<string>();
     for (const row of rows) {
       for (const transport of row.transports ?? ALL) {
@@ -143,8 +143,8 @@ export function describeSipp({ title, rows, routes, config = {} }: SippTable): v
         (sum, row) => sum + recordCount(row) * (row.transports ?? ALL).length,
         0,
       );
-      const records = server.records.filter(({ call }) =>
-        ![...failed].some((callId) => call.sip_call_id.startsWith(callId))
+      const records = server.records.filter((record) =>
+        ![...failed].some((callId) => isOf(record, callId))
       );
       expect(records).toHaveLength(expected);
     });
@@ -192,13 +192,18 @@ async function recordsOf(
   row: SippRow,
   server: RunningGateway,
 ): Promise<readonly CallRecord[]> {
-  const find = () => server.records.filter(({ call }) => call.sip_call_id.includes(callId));
+  const find = () => server.records.filter((record) => isOf(record, callId));
   const count = recordCount(row);
   await until(() => find().length >= count, 5000, () => `${find().length} of ${count} records`);
   const found = find();
   expect(found).toHaveLength(count);
   for (const one of found) expect(one).toMatchObject(row.record ?? {});
   return found;
+}
+
+/** Whether a call belongs to the run whose Call-IDs hold this. */
+function isOf({ call }: CallRecord, callId: string): boolean {
+  return call.sip_call_id.includes(callId);
 }
 
 function recordCount({ record, records, calls = 1 }: SippRow): number {
