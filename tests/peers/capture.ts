@@ -6,7 +6,8 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { findCommand } from "../support/peer_table.ts";
+import { findCommand, missingPeers } from "../support/peer_table.ts";
+import { peerTest, unavailableTest } from "../support/peers.ts";
 
 /** One RTP stream, as seen on the wire. */
 export interface RtpStream {
@@ -32,8 +33,39 @@ const PERMISSION_MS_MAX = 8_000;
 /** How long packets may lie in the kernel before the capture has them. */
 const FLUSH_MS = 500;
 
+/** How long a test may take that has the calls made, and packets captured, which it looks at. */
+const TIMEOUT_MS = 45_000;
+
+/**
+ * Declares a test that looks at captured packets. Without the right to capture it is skipped by
+ * name, but failed on a build machine.
+ *
+ * @param peers Names of the peer table.
+ */
+export function captureTest(
+  name: string,
+  peers: readonly string[],
+  body: () => Promise<void>,
+): void {
+  if (missingPeers(peers).length > 0 || mayCapture()) {
+    peerTest(name, peers, body, TIMEOUT_MS);
+    return;
+  }
+  unavailableTest(
+    `${name} [needs the right to capture packets]`,
+    "This user may not capture packets of the loopback interface",
+  );
+}
+
+let isPermitted: boolean | undefined;
+
 /** Tells whether this user may capture. */
-export function mayCapture(): boolean {
+function mayCapture(): boolean {
+  isPermitted ??= askPermission();
+  return isPermitted;
+}
+
+function askPermission(): boolean {
   const command = findCommand("dumpcap");
   if (command === undefined) return false;
   const { exitCode } = Bun.spawnSync([command, "-L", "-i", INTERFACE], {

@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { afterAll, describe, expect } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { serializeWav } from "../../src/audio/wav.ts";
 import { type RunningGateway, startGateway } from "../support/gateway.ts";
-import { missingPeers } from "../support/peer_table.ts";
-import { peerTest, unavailableTest } from "../support/peers.ts";
+import { Prepared } from "../support/prepared.ts";
 import { Baresip } from "./baresip.ts";
-import { Capture, mayCapture } from "./capture.ts";
+import { Capture, captureTest } from "./capture.ts";
 import { runSipp } from "./sipp.ts";
 import { RATE, sweep } from "./sound.ts";
 import { CALL_PORTS, voicegwCall } from "./voicegw_call.ts";
@@ -18,79 +17,71 @@ const RTP_PORTS = { first: 29_700, last: 29_739 };
 const TRUE = "1";
 const FALSE = "0";
 
-const isPermitted = missingPeers(PEERS).length > 0 || mayCapture();
-
-/** Without the right to capture: skipped by name, but failed on a build machine. */
-function captureTest(name: string, body: () => void): void {
-  if (isPermitted) {
-    peerTest(name, PEERS, body);
-    return;
-  }
-  unavailableTest(
-    `${name} [needs the right to capture packets]`,
-    "This user may not capture packets of the loopback interface",
-  );
+/** What the tests look at. */
+interface Seen {
+  readonly server: RunningGateway;
+  readonly capture: Capture;
+  /** Wireshark's filter for what the gateway and `voicegw call` sent. */
+  readonly ours: string;
 }
 
 describe("Wireshark reads what goes over the wire", () => {
-  let server: RunningGateway;
-  let capture: Capture | undefined;
-  let folder: string;
-  /** Wireshark's filter for what the gateway and `voicegw call` sent. */
-  let ours = "";
-
-  beforeAll(async () => {
-    folder = mkdtempSync(`${tmpdir()}/voicegw-peers-`);
+  const seen = new Prepared<Seen>(async (held) => {
+    const folder = mkdtempSync(`${tmpdir()}/voicegw-peers-`);
+    held(() => rmSync(folder, { recursive: true }));
     writeFileSync(`${folder}/sound.wav`, serializeWav(sweep(3000), RATE));
-    server = await startGateway({
-      rtp: { ports: `${RTP_PORTS.first}-${RTP_PORTS.last}` },
+    const range = `${RTP_PORTS.first}-${RTP_PORTS.last}`;
+    const server = await startGateway({
+      rtp: { ports: range },
       routes: [
         { when: { "X-Room-ID": "play" }, play: `${folder}/sound.wav` },
         { echo: true },
       ],
     });
-    if (missingPeers(PEERS).length > 0 || !isPermitted) return;
+    held(() => server.stop());
     const [udp, tcp] = [portOf(server.udp), portOf(server.tcp)];
-    const range = `${RTP_PORTS.first}-${RTP_PORTS.last}`;
-    ours = `(udp.srcport == ${udp} or tcp.srcport == ${tcp} or sip.from.user == "voicegw"` +
+    const ours = `(udp.srcport == ${udp} or tcp.srcport == ${tcp} or sip.from.user == "voicegw"` +
       ` or udp.srcport in {${RTP_PORTS.first} .. ${RTP_PORTS.last}}` +
       ` or (udp.dstport in {${RTP_PORTS.first} .. ${RTP_PORTS.last}}` +
       ` and udp.srcport in {${CALL_PORTS.first} .. ${CALL_PORTS.last}}))`;
-    capture = await Capture.start(
+    const capture = await Capture.start(
       `udp port ${udp} or tcp port ${tcp} or udp portrange ${range}`,
       { udp, tcp },
     );
+    held(() => capture.remove());
     await makeCalls(server);
     await capture.stop();
-  }, 30_000);
-
-  afterAll(async () => {
-    await capture?.remove();
-    await server.stop();
-    rmSync(folder, { recursive: true });
+    return { server, capture, ours };
   });
 
-  captureTest("every call ended as its caller wanted", () => {
+  afterAll(() => seen.release());
+
+  captureTest("every call ended as its caller wanted", PEERS, async () => {
+    const { server } = await seen.get();
     expect(server.records.map((record) => record.cause))
       .toEqual(["caller_hangup", "caller_hangup", "caller_hangup", "caller_hangup"]);
   });
 
-  captureTest("no SIP, SDP or RTP of ours is malformed or doubtful", () => {
-    const { packets } = seen(capture);
+  captureTest("no SIP, SDP or RTP of ours is malformed or doubtful", PEERS, async () => {
+    const { capture, ours } = await seen.get();
     const fields = ["frame.number", "frame.protocols", "_ws.expert.message"];
-    expect(packets(`${ours} and (_ws.malformed or _ws.expert.severity >= "Error")`, fields))
+    expect(capture.packets(`${ours} and (_ws.malformed or _ws.expert.severity >= "Error")`, fields))
       .toEqual([]);
     // Of TCP a busy machine makes warnings itself
-    expect(packets(`${ours} and udp and _ws.expert.severity >= "Warning"`, fields)).toEqual([]);
+    expect(capture.packets(`${ours} and udp and _ws.expert.severity >= "Warning"`, fields)).toEqual(
+      [],
+    );
   });
 
-  captureTest("every packet of ours is one of SIP, RTP or RTCP", () => {
-    const { packets } = seen(capture);
-    expect(packets(`${ours} and udp and not (sip or rtp or rtcp)`, ["frame.number"])).toEqual([]);
+  captureTest("every packet of ours is one of SIP, RTP or RTCP", PEERS, async () => {
+    const { capture, ours } = await seen.get();
+    expect(capture.packets(`${ours} and udp and not (sip or rtp or rtcp)`, ["frame.number"]))
+      .toEqual([]);
     // Four answers of the gateway and the offer of `voicegw call`, which a busy machine may repeat
-    expect(packets(`${ours} and sdp and not sip.resend == 1`, ["frame.number"])).toHaveLength(5);
+    expect(capture.packets(`${ours} and sdp and not sip.resend == 1`, ["frame.number"]))
+      .toHaveLength(5);
     expect(
-      packets(
+      capture.packets(
         `${ours} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200 and not sip.resend == 1`,
         [
           "sdp.media.port",
@@ -99,8 +90,8 @@ describe("Wireshark reads what goes over the wire", () => {
     ).toHaveLength(4);
   });
 
-  captureTest("no packet of our streams is missing: RFC 3550 §5.1", () => {
-    const streams = seen(capture).streams();
+  captureTest("no packet of our streams is missing: RFC 3550 §5.1", PEERS, async () => {
+    const streams = (await seen.get()).capture.streams();
     const from = ({ first, last }: typeof RTP_PORTS) =>
       streams.filter(({ sourcePort }) => sourcePort >= first && sourcePort <= last);
     const [fromGateway, fromCall] = [from(RTP_PORTS), from(CALL_PORTS)];
@@ -114,8 +105,8 @@ describe("Wireshark reads what goes over the wire", () => {
     }
   });
 
-  captureTest("keys are RTP events: RFC 4733 §2.5", () => {
-    const events = seen(capture).packets("rtpevent", [
+  captureTest("keys are RTP events: RFC 4733 §2.5", PEERS, async () => {
+    const events = (await seen.get()).capture.packets("rtpevent", [
       "rtpevent.event_id",
       "rtp.marker",
       "rtpevent.end_of_event",
@@ -154,16 +145,4 @@ async function makeCalls(server: RunningGateway): Promise<void> {
 
 function portOf(listener: string): number {
   return Number(listener.split(":")[1]);
-}
-
-/** What the tests ask of a capture; they run only when there is one. */
-function seen(capture: Capture | undefined): {
-  readonly packets: Capture["packets"];
-  readonly streams: Capture["streams"];
-} {
-  if (capture === undefined) throw new Error("Nothing was captured");
-  return {
-    packets: (filter, fields) => capture.packets(filter, fields),
-    streams: () => capture.streams(),
-  };
 }

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { afterAll, describe, expect } from "bun:test";
 import { tone } from "../../src/audio/tone.ts";
 import { CODEC_NAMES, type CodecName, CODECS } from "../../src/sdp/codec_name.ts";
 import { callRoom } from "../support/caller.ts";
 import { type RunningGateway, startGateway } from "../support/gateway.ts";
-import { missingPeers } from "../support/peer_table.ts";
-import { peerTest, unavailableTest } from "../support/peers.ts";
-import { Capture, mayCapture } from "./capture.ts";
+import { Prepared } from "../support/prepared.ts";
+import { Capture, captureTest } from "./capture.ts";
 
 const PEERS = ["tshark"];
 /** Of the gateway; nothing else in the tests uses these, and the kernel gives them to nobody. */
@@ -44,25 +43,17 @@ interface CallOfCodec {
   readonly gateway: Described;
 }
 
-const isPermitted = missingPeers(PEERS).length > 0 || mayCapture();
-
-/** Without the right to capture: skipped by name, but failed on a build machine. */
-function captureTest(name: string, body: () => void): void {
-  if (isPermitted) return peerTest(name, PEERS, body);
-  unavailableTest(
-    `${name} [needs the right to capture packets]`,
-    "This user may not capture packets of the loopback interface",
-  );
+/** What the tests look at. */
+interface Seen {
+  readonly capture: Capture;
+  readonly calls: readonly CallOfCodec[];
+  /** All audio. */
+  readonly packets: readonly Packet[];
 }
 
 describe("RFC 3550 streams of ours, as Wireshark reads them", () => {
-  let server: RunningGateway;
-  let capture: Capture | undefined;
-  const calls: CallOfCodec[] = [];
-  let packets: readonly Packet[] = [];
-
-  beforeAll(async () => {
-    server = await startGateway({
+  const seen = new Prepared<Seen>(async (held) => {
+    const server = await startGateway({
       rtp: {
         ports: `${GATEWAY_PORTS.first}-${GATEWAY_PORTS.last}`,
         codecs: CODEC_NAMES,
@@ -70,53 +61,61 @@ describe("RFC 3550 streams of ours, as Wireshark reads them", () => {
       },
       routes: [{ echo: true, rate: RATE }],
     });
-    if (missingPeers(PEERS).length > 0 || !isPermitted) return;
+    held(() => server.stop());
     const [udp, tcp] = [server.udp, server.tcp].map((at) => Number(at.split(":")[1]));
-    capture = await Capture.start(
+    const capture = await Capture.start(
       `udp port ${udp} or udp portrange ${GATEWAY_PORTS.first}-${CALLER_PORTS.last}`,
       { udp: udp as number, tcp: tcp as number },
     );
-    calls.push(...await Promise.all(CODEC_NAMES.map((codec) => callWith(codec, server))));
+    held(() => capture.remove());
+    const calls = await Promise.all(CODEC_NAMES.map((codec) => callWith(codec, server)));
     await server.ended(CODEC_NAMES.length);
     await capture.stop();
-    packets = rtpOf(capture);
-  }, 30_000);
-
-  afterAll(async () => {
-    await capture?.remove();
-    await server.stop();
+    return { capture, calls, packets: rtpOf(capture) };
   });
+
+  afterAll(() => seen.release());
 
   for (const codec of CODEC_NAMES) {
     const { clockRate } = CODECS[codec];
-    captureTest(`${codec}: in order, none missing, by a clock of ${clockRate} Hz`, () => {
-      const { caller, gateway } = calls.find((call) => call.codec === codec) as CallOfCodec;
-      for (const { port, payloadType } of [caller, gateway]) {
-        const stream = packets.filter((packet) => packet.port === port);
-        expect(new Set(stream.map(({ ssrc }) => ssrc)).size).toBe(1);
-        expect([...new Set(stream.map((packet) => packet.payloadType))]).toEqual([payloadType]);
-        expectSteady(stream, codec);
-      }
-    });
+    captureTest(
+      `${codec}: in order, none missing, by a clock of ${clockRate} Hz`,
+      PEERS,
+      async () => {
+        const { calls, packets } = await seen.get();
+        const { caller, gateway } = calls.find((call) => call.codec === codec) as CallOfCodec;
+        for (const { port, payloadType } of [caller, gateway]) {
+          const stream = packets.filter((packet) => packet.port === port);
+          expect(new Set(stream.map(({ ssrc }) => ssrc)).size).toBe(1);
+          expect([...new Set(stream.map((packet) => packet.payloadType))]).toEqual([payloadType]);
+          expectSteady(stream, codec);
+        }
+      },
+    );
   }
 
-  captureTest("nothing else is sent", () => {
+  captureTest("nothing else is sent", PEERS, async () => {
+    const { calls, packets } = await seen.get();
     const ports = calls.flatMap(({ caller, gateway }) => [caller.port, gateway.port]);
     expect([...new Set(packets.map(({ port }) => port))].sort()).toEqual(ports.sort());
   });
 
-  captureTest("reports name their sender, end with a goodbye, and nothing in them is wrong", () => {
-    const { wrong, types } = reportsOf(capture as Capture);
-    expect(wrong).toEqual([]);
-    expect(types.size).toBe(2 * CODEC_NAMES.length);
-    for (const [sender, reports] of types) {
-      // SR or RR first, then SDES, §6.1; XR may follow; BYE stands at the end, §6.6
-      for (const report of reports) expect([sender, report]).toEqual([sender, valid(report)]);
-      expect(reports.some((report) => report.startsWith("200,202"))).toBe(true);
-      expect(reports.filter((report) => report.includes("203"))).toHaveLength(1);
-      expect(reports.at(-1)).toEndWith("203");
-    }
-  });
+  captureTest(
+    "reports name their sender, end with a goodbye, and nothing in them is wrong",
+    PEERS,
+    async () => {
+      const { wrong, types } = reportsOf((await seen.get()).capture);
+      expect(wrong).toEqual([]);
+      expect(types.size).toBe(2 * CODEC_NAMES.length);
+      for (const [sender, reports] of types) {
+        // SR or RR first, then SDES, §6.1; XR may follow; BYE stands at the end, §6.6
+        for (const report of reports) expect([sender, report]).toEqual([sender, valid(report)]);
+        expect(reports.some((report) => report.startsWith("200,202"))).toBe(true);
+        expect(reports.filter((report) => report.includes("203"))).toHaveLength(1);
+        expect(reports.at(-1)).toEndWith("203");
+      }
+    },
+  );
 });
 
 /** Plays a tone to the echo in one codec. */

@@ -2,8 +2,8 @@
  * Runs every test there is: all of them under Bun, and those of the pure folders under Deno too.
  *
  * Tests with the world mostly wait: those with programs of others, and the rest. The pure ones,
- * which compute, run beside them. What is not in view while it runs is shown at the end. The last
- * line counts the tests that passed, failed and were skipped. Every step is bounded in time.
+ * which compute, run beside them. What is not in view while it runs is shown at the end, and after
+ * it, once more, what failed tests have printed. The last line counts the tests that passed, failed and were skipped. Every step is bounded in time.
  *
  * @module
  */
@@ -11,6 +11,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { installPeers } from "./install_peers.ts";
+import { failuresOf } from "./failures.ts";
 import { type JunitReport, readJunitReport } from "./junit.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -56,17 +57,24 @@ async function run(
   options: RunOptions,
 ): Promise<JunitReport> {
   if (options.isInView) console.log(`\n== ${name}`);
-  const log = Bun.file(`${options.report}.log`);
-  const output = options.isInView ? "inherit" : log;
   const child = Bun.spawn([...options.isPatient ? patience() : [], ...command], {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", output, output],
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
   });
+  const printed: string[] = [];
+  await Promise.all([child.stdout, child.stderr].map(async (stream) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      printed.push(text);
+      if (options.isInView) process.stdout.write(text);
+    }
+  }));
   const exitCode = await child.exited;
-  if (!options.isInView) finished.push(`\n== ${name}\n${await log.text()}`);
+  const log = printed.join("");
+  if (!options.isInView) finished.push(`\n== ${name}\n${log}`);
+  failures.push(...failuresOf(log));
   const xml = existsSync(options.report) ? readFileSync(options.report, "utf8") : "";
   const report = readJunitReport(xml);
   const silent = exitCode !== 0 ? report.failed.length === 0 : report.passed === 0;
@@ -139,6 +147,8 @@ Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"
 const folder = mkdtempSync(`${tmpdir()}/voicegw-tests-`);
 /** What ran out of view has printed. */
 const finished: string[] = [];
+/** What failed tests have printed. */
+const failures: string[] = [];
 const reports: JunitReport[] = [];
 try {
   const pure = pureTests();
@@ -146,7 +156,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-for (const output of finished) console.log(output);
+for (const output of [...finished, ...failures]) console.log(output);
 const failed = reports.flatMap((report) => report.failed);
 const skipped = reports.flatMap((report) => report.skipped);
 const passed = reports.reduce((sum, report) => sum + report.passed, 0);
