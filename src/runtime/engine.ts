@@ -5,7 +5,8 @@
  * The engine compiles what is hot once more with its most thorough compiler. Signalling is wide and not hot: for the
  * first ten thousand calls that compiler costs more than half of what a call does, and gains little later. Loops over
  * samples, which need it, pass the higher threshold within a second. The memory allocator looks so often for pages to
- * give back to the system that it is a twentieth of what a call costs. `docs/PERFORMANCE.md` has the figures.
+ * give back to the system that it is a twentieth of what a call costs. Bun collects garbage every second, needed or not:
+ * all audio waits for it, that of 200 calls for 10 ms. `docs/PERFORMANCE.md` has the figures.
  *
  * @module
  */
@@ -18,6 +19,8 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp", "1000000"],
   // Milliseconds between two looks for memory to give back; by itself it looks some ten times a second
   ["MIMALLOC_PURGE_HOLES_MIN_INTERVAL", "5000"],
+  // The engine collects when enough was asked for; when nothing is left to do, `gateway/idle_memory.ts` has it collect
+  ["BUN_GC_TIMER_DISABLE", "1"],
 ];
 
 /** Versions of Bun that know the settings by these names. */
