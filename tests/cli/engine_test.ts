@@ -5,8 +5,12 @@ import { type RunningCommand, startServe } from "../support/command.ts";
 
 const ROUTES = "sip: { listen: ['udp://127.0.0.1:0'] }\nrtp: { ports: 31200-31219 }\n" +
   "routes: [{ echo: true }]\n";
-/** In which Bun by itself collects twice or three times. */
-const IDLE_MS = 3000;
+/** What the start has left behind may be collected within this time, and on a busy machine later. */
+const SETTLE_MS = 1000;
+const LATE_MAX = 1;
+/** In which Bun by itself collects three or four times. */
+const IDLE_MS = 4000;
+const TIMEOUT_MS = 20_000;
 
 const open: RunningCommand[] = [];
 let folder: string | undefined;
@@ -28,8 +32,7 @@ async function idleCollections(env: Readonly<Record<string, string>>): Promise<n
     env: { PATH: process.env["PATH"] ?? "", BUN_JSC_logGC: "1", ...env },
   });
   open.push(server);
-  // What the start has left behind
-  await Bun.sleep(500);
+  await Bun.sleep(SETTLE_MS);
   const collections = () => server.stderr().match(/: START /g)?.length ?? 0;
   const before = collections();
   expect(before).toBeGreaterThan(0);
@@ -42,10 +45,10 @@ const isTuned = Bun.version.startsWith("1.4.") && process.platform === "linux";
 
 describe.skipIf(!isTuned)("the engine that serve runs on", () => {
   test("does not collect garbage while nothing happens", async () => {
-    expect(await idleCollections({})).toBe(0);
-  });
+    expect(await idleCollections({})).toBeLessThanOrEqual(LATE_MAX);
+  }, { retry: 2, timeout: TIMEOUT_MS });
 
   test("does as its user says", async () => {
-    expect(await idleCollections({ BUN_GC_TIMER_DISABLE: "0" })).toBeGreaterThan(0);
-  });
+    expect(await idleCollections({ BUN_GC_TIMER_DISABLE: "0" })).toBeGreaterThan(LATE_MAX);
+  }, { retry: 2, timeout: TIMEOUT_MS });
 });

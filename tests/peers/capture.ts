@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { findCommand, missingPeers } from "../support/peer_table.ts";
 import { peerTest, unavailableTest } from "../support/peers.ts";
+import type { Prepared } from "../support/prepared.ts";
 
 /** One RTP stream, as seen on the wire. */
 export interface RtpStream {
@@ -37,18 +38,28 @@ const FLUSH_MS = 500;
 const TIMEOUT_MS = 45_000;
 
 /**
- * Declares a test that looks at captured packets. Without the right to capture it is skipped by
- * name, but failed on a build machine.
+ * Declares a test that looks at captured packets. Before it is tried again they are captured anew.
+ * Without the right to capture it is skipped by name, but failed on a build machine.
  *
  * @param peers Names of the peer table.
  */
-export function captureTest(
+export function captureTest<T>(
   name: string,
   peers: readonly string[],
-  body: () => Promise<void>,
+  prepared: Prepared<T>,
+  body: (seen: T) => void,
 ): void {
   if (missingPeers(peers).length > 0 || mayCapture()) {
-    peerTest(name, peers, body, TIMEOUT_MS);
+    const look = async () => {
+      const seen = await prepared.get();
+      try {
+        body(seen);
+      } catch (problem) {
+        await prepared.release();
+        throw problem;
+      }
+    };
+    peerTest(name, peers, look, TIMEOUT_MS);
     return;
   }
   unavailableTest(

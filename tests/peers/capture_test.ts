@@ -54,44 +54,37 @@ describe("Wireshark reads what goes over the wire", () => {
     return { server, capture, ours };
   });
 
+  const captured = (name: string, body: (seen: Seen) => void) =>
+    captureTest(name, PEERS, seen, body);
+
   afterAll(() => seen.release());
 
-  captureTest("every call ended as its caller wanted", PEERS, async () => {
-    const { server } = await seen.get();
+  captured("every call ended as its caller wanted", ({ server }) => {
     expect(server.records.map((record) => record.cause))
       .toEqual(["caller_hangup", "caller_hangup", "caller_hangup", "caller_hangup"]);
   });
 
-  captureTest("no SIP, SDP or RTP of ours is malformed or doubtful", PEERS, async () => {
-    const { capture, ours } = await seen.get();
+  captured("no SIP, SDP or RTP of ours is malformed or doubtful", ({ capture, ours }) => {
     const fields = ["frame.number", "frame.protocols", "_ws.expert.message"];
-    expect(capture.packets(`${ours} and (_ws.malformed or _ws.expert.severity >= "Error")`, fields))
-      .toEqual([]);
+    const wrong = `${ours} and (_ws.malformed or _ws.expert.severity >= "Error")`;
+    expect(capture.packets(wrong, fields)).toEqual([]);
     // Of TCP a busy machine makes warnings itself
-    expect(capture.packets(`${ours} and udp and _ws.expert.severity >= "Warning"`, fields)).toEqual(
-      [],
-    );
+    const doubtful = `${ours} and udp and _ws.expert.severity >= "Warning"`;
+    expect(capture.packets(doubtful, fields)).toEqual([]);
   });
 
-  captureTest("every packet of ours is one of SIP, RTP or RTCP", PEERS, async () => {
-    const { capture, ours } = await seen.get();
-    expect(capture.packets(`${ours} and udp and not (sip or rtp or rtcp)`, ["frame.number"]))
-      .toEqual([]);
+  captured("every packet of ours is one of SIP, RTP or RTCP", ({ capture, ours }) => {
+    const number = ["frame.number"];
+    expect(capture.packets(`${ours} and udp and not (sip or rtp or rtcp)`, number)).toEqual([]);
     // Four answers of the gateway and the offer of `voicegw call`, which a busy machine may repeat
-    expect(capture.packets(`${ours} and sdp and not sip.resend == 1`, ["frame.number"]))
-      .toHaveLength(5);
-    expect(
-      capture.packets(
-        `${ours} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200 and not sip.resend == 1`,
-        [
-          "sdp.media.port",
-        ],
-      ),
-    ).toHaveLength(4);
+    const described = `${ours} and sdp and not sip.resend == 1`;
+    expect(capture.packets(described, number)).toHaveLength(5);
+    const answers = `${described} and sip.CSeq.method == "INVITE" and sip.Status-Code == 200`;
+    expect(capture.packets(answers, ["sdp.media.port"])).toHaveLength(4);
   });
 
-  captureTest("no packet of our streams is missing: RFC 3550 §5.1", PEERS, async () => {
-    const streams = (await seen.get()).capture.streams();
+  captured("no packet of our streams is missing: RFC 3550 §5.1", ({ capture }) => {
+    const streams = capture.streams();
     const from = ({ first, last }: typeof RTP_PORTS) =>
       streams.filter(({ sourcePort }) => sourcePort >= first && sourcePort <= last);
     const [fromGateway, fromCall] = [from(RTP_PORTS), from(CALL_PORTS)];
@@ -105,8 +98,8 @@ describe("Wireshark reads what goes over the wire", () => {
     }
   });
 
-  captureTest("keys are RTP events: RFC 4733 §2.5", PEERS, async () => {
-    const events = (await seen.get()).capture.packets("rtpevent", [
+  captured("keys are RTP events: RFC 4733 §2.5", ({ capture }) => {
+    const events = capture.packets("rtpevent", [
       "rtpevent.event_id",
       "rtp.marker",
       "rtpevent.end_of_event",

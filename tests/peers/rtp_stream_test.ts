@@ -74,15 +74,16 @@ describe("RFC 3550 streams of ours, as Wireshark reads them", () => {
     return { capture, calls, packets: rtpOf(capture) };
   });
 
+  const captured = (name: string, body: (seen: Seen) => void) =>
+    captureTest(name, PEERS, seen, body);
+
   afterAll(() => seen.release());
 
   for (const codec of CODEC_NAMES) {
     const { clockRate } = CODECS[codec];
-    captureTest(
+    captured(
       `${codec}: in order, none missing, by a clock of ${clockRate} Hz`,
-      PEERS,
-      async () => {
-        const { calls, packets } = await seen.get();
+      ({ calls, packets }) => {
         const { caller, gateway } = calls.find((call) => call.codec === codec) as CallOfCodec;
         for (const { port, payloadType } of [caller, gateway]) {
           const stream = packets.filter((packet) => packet.port === port);
@@ -94,17 +95,15 @@ describe("RFC 3550 streams of ours, as Wireshark reads them", () => {
     );
   }
 
-  captureTest("nothing else is sent", PEERS, async () => {
-    const { calls, packets } = await seen.get();
+  captured("nothing else is sent", ({ calls, packets }) => {
     const ports = calls.flatMap(({ caller, gateway }) => [caller.port, gateway.port]);
     expect([...new Set(packets.map(({ port }) => port))].sort()).toEqual(ports.sort());
   });
 
-  captureTest(
+  captured(
     "reports name their sender, end with a goodbye, and nothing in them is wrong",
-    PEERS,
-    async () => {
-      const { wrong, types } = reportsOf((await seen.get()).capture);
+    ({ capture }) => {
+      const { wrong, types } = reportsOf(capture);
       expect(wrong).toEqual([]);
       expect(types.size).toBe(2 * CODEC_NAMES.length);
       for (const [sender, reports] of types) {
