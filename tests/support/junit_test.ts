@@ -25,6 +25,7 @@ describe("JUnit report", () => {
     expect(report).toEqual({
       passed: 2,
       failed: ['tests/a_test.ts > A <b> & "c" > fails'],
+      problems: ['tests/a_test.ts > A <b> & "c" > fails\n<testcase>'],
       skipped: ['tests/a_test.ts > A <b> & "c" > waits'],
     });
   });
@@ -45,6 +46,7 @@ describe("JUnit report", () => {
     expect(report).toEqual({
       passed: 1,
       failed: ["./shim.ts > a > fails"],
+      problems: ["./shim.ts > a > fails\nError"],
       skipped: ["./shim.ts > a > waits"],
     });
   });
@@ -57,6 +59,6 @@ describe("JUnit report", () => {
   });
 
   test("finds nothing in nothing", () => {
-    expect(readJunitReport("")).toEqual({ passed: 0, failed: [], skipped: [] });
+    expect(readJunitReport("")).toEqual({ passed: 0, failed: [], problems: [], skipped: [] });
   });
 });

@@ -3,7 +3,8 @@
  *
  * Tests with the world mostly wait: those with programs of others, and the rest. The pure ones,
  * which compute, run beside them. What is not in view while it runs is shown at the end, and after
- * it, once more, what failed tests have printed. The last line counts the tests that passed, failed and were skipped. Every step is bounded in time.
+ * it why tests failed. The last line counts the tests that passed, failed and were skipped. Every
+ * step is bounded in time.
  *
  * @module
  */
@@ -11,7 +12,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { installPeers } from "./install_peers.ts";
-import { failuresOf } from "./failures.ts";
 import { type JunitReport, readJunitReport } from "./junit.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -57,24 +57,17 @@ async function run(
   options: RunOptions,
 ): Promise<JunitReport> {
   if (options.isInView) console.log(`\n== ${name}`);
+  const log = Bun.file(`${options.report}.log`);
+  const output = options.isInView ? "inherit" : log;
   const child = Bun.spawn([...options.isPatient ? patience() : [], ...command], {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output, output],
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
   });
-  const printed: string[] = [];
-  await Promise.all([child.stdout, child.stderr].map(async (stream) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      printed.push(text);
-      if (options.isInView) process.stdout.write(text);
-    }
-  }));
   const exitCode = await child.exited;
-  const log = printed.join("");
-  if (!options.isInView) finished.push(`\n== ${name}\n${log}`);
-  failures.push(...failuresOf(log));
+  if (!options.isInView) finished.push(`\n== ${name}\n${await log.text()}`);
   const xml = existsSync(options.report) ? readFileSync(options.report, "utf8") : "";
   const report = readJunitReport(xml);
   const silent = exitCode !== 0 ? report.failed.length === 0 : report.passed === 0;
@@ -147,8 +140,6 @@ Bun.spawnSync([process.execPath, `${ROOT}node_modules/deno/bin.cjs`, "--version"
 const folder = mkdtempSync(`${tmpdir()}/voicegw-tests-`);
 /** What ran out of view has printed. */
 const finished: string[] = [];
-/** What failed tests have printed. */
-const failures: string[] = [];
 const reports: JunitReport[] = [];
 try {
   const pure = pureTests();
@@ -156,11 +147,12 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-for (const output of [...finished, ...failures]) console.log(output);
+for (const output of finished) console.log(output);
 const failed = reports.flatMap((report) => report.failed);
 const skipped = reports.flatMap((report) => report.skipped);
 const passed = reports.reduce((sum, report) => sum + report.passed, 0);
 list("Skipped", skipped);
+for (const problem of reports.flatMap((report) => report.problems)) console.log(`\n${problem}`);
 list("Failed", failed);
 console.log(`\n${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
 process.exitCode = failed.length === 0 ? 0 : 1;
